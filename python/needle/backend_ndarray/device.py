@@ -1,0 +1,117 @@
+"""A device: a name, and the kernels that run there.
+
+The kernels of the device's module become attributes of the device, so that ``array.device.ewise_add`` is the kernel
+itself. What they must do is stated in `needle.backend_ndarray.ndarray_backend_numpy`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import ndarray_backend_meta, ndarray_backend_numpy
+
+if TYPE_CHECKING:
+    from .ndarray import NDArray
+
+
+class Device:
+    """A place where arrays live and kernels run. Devices are equal when their names are."""
+
+    def __init__(self, name: str, module: Any) -> None:
+        self.name = name
+        self.module = module
+        if module is not None:
+            kernels = {key: getattr(module, key) for key in dir(module) if not key.startswith("__")}
+            self.__dict__.update({key: value for key, value in kernels.items() if key not in ("name", "module")})
+            self.__tile_size__ = getattr(module, "__tile_size__", 1)
+
+    def __repr__(self) -> str:
+        return f"{self.name}()"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Device) and self.name == other.name)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, kernel: str) -> Any: ...
+
+    def enabled(self) -> bool:
+        """Whether arrays can be made here."""
+        return self.module is not None
+
+    def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> NDArray:
+        """An array whose elements are not set yet."""
+        from .functions import empty
+
+        return empty(shape, dtype=dtype, device=self)
+
+    def full(self, shape: tuple[int, ...], fill_value: float, dtype: str = "float32") -> NDArray:
+        """An array of one number."""
+        from .functions import full
+
+        return full(shape, fill_value, dtype=dtype, device=self)
+
+    def rand(self, *shape: int, dtype: str = "float32") -> NDArray:
+        """Uniform draws from [0, 1), by ``np.random.rand``."""
+        from .functions import array
+
+        return array(np.random.rand(*shape), dtype=dtype, device=self)
+
+    def randn(self, *shape: int, dtype: str = "float32") -> NDArray:
+        """Standard normal draws, by ``np.random.randn``."""
+        from .functions import array
+
+        return array(np.random.randn(*shape), dtype=dtype, device=self)
+
+    def one_hot(self, n: int, i: Any, dtype: str = "float32") -> NDArray:
+        """Rows of the identity: shape ``(*i.shape, n)``, 1 at each index of `i`."""
+        from .functions import one_hot
+
+        return one_hot(n, i, dtype=dtype, device=self)
+
+
+@cache
+def cpu() -> Device:
+    """The processor, by the C++ kernels of ``src/``."""
+    try:
+        from . import ndarray_backend_cpu
+    except ImportError as error:
+        raise ImportError(
+            f"Needle's C++ extension cannot be loaded ({error}). Build it with `make build` or `pip install .`, "
+            "or do without it: NEEDLE_BACKEND=np"
+        ) from error
+    return Device("cpu", ndarray_backend_cpu)
+
+
+@cache
+def cpu_numpy() -> Device:
+    """The processor, by the NumPy kernels that specify what a device does."""
+    return Device("cpu_numpy", ndarray_backend_numpy)
+
+
+@cache
+def cuda() -> Device:
+    """A GPU. There are no kernels for it yet: ``cuda().enabled()`` is False."""
+    return Device("cuda", None)
+
+
+@cache
+def meta() -> Device:
+    """Nowhere: arrays with a shape and a dtype and no elements, for inferring both."""
+    return Device("meta", ndarray_backend_meta)
+
+
+def default_device() -> Device:
+    """Where arrays are made when no device is named: `cpu()`."""
+    return cpu()
+
+
+def all_devices() -> list[Device]:
+    """Every device, enabled or not."""
+    return [cpu(), cuda(), cpu_numpy()]

@@ -1,0 +1,614 @@
+"""NDArray: shape, strides and offset over a flat buffer.
+
+Element ``(i, j, ...)`` of an array is element ``offset + i * strides[0] + j * strides[1] + ...`` of its buffer. Changing
+shape, strides and offset gives another view of the same memory: `reshape`, `permute`, `broadcast_to`, slicing and `flip`
+copy nothing. Arithmetic is one kernel call of the array's device on a new, compact array.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from . import device as devices
+from .device import Device
+from .dtypes import as_float, check_dtype, mask_dtype, promote, scalar_dtype, sum_dtype
+from .indexing import flip_strides, index_view, normalize_slice
+
+Axes = int | Sequence[int] | None
+
+
+@lru_cache(maxsize=4096)
+def compact_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides of a row-major array without gaps: ``strides[i]`` is the product of the extents after axis i."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))
+
+
+class NDArray:
+    """A multi-dimensional array on a device.
+
+    Parameters
+    ----------
+    other : NDArray, numpy.ndarray, number or nested sequence
+        What to copy. An NDArray keeps its dtype; anything else becomes `dtype`.
+    device : Device, optional
+        Where to put it: by default where `other` is, else ``cpu()``.
+    dtype : str
+        float32 by default, whatever `other` holds.
+
+    Attributes
+    ----------
+    shape, strides : tuple of int
+        Extents, and the distance between neighbours along each axis, in elements.
+    offset : int
+        Position of the first element in the buffer.
+    dtype : str
+        Name of the element type.
+    device : Device
+        Where the buffer lives.
+    """
+
+    __slots__ = ("__weakref__", "_view", "device", "dtype", "offset", "shape", "strides")
+
+    __array_ufunc__ = None  # NumPy leaves `numpy_array + ndarray` to __radd__
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    dtype: str
+    device: Device
+    _view: Any
+
+    def __init__(self, other: Any, device: Device | None = None, dtype: Any = None) -> None:
+        if isinstance(other, NDArray):
+            source = other.astype(other.dtype if dtype is None else check_dtype(dtype))
+            target = other.device if device is None else device
+            copied = source.to(target) if target != other.device else source.copy()
+        else:
+            copied = _from_host(other, check_dtype("float32" if dtype is None else dtype), device or devices.cpu())
+        self._set(copied.shape, copied.strides, copied.offset, copied.dtype, copied.device, copied._view)
+
+    def _set(
+        self,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int,
+        dtype: str,
+        device: Device,
+        view: Any,
+    ) -> None:
+        self.shape = shape
+        self.strides = strides
+        self.offset = offset
+        self.dtype = dtype
+        self.device = device
+        self._view = view
+
+    @staticmethod
+    def make(
+        shape: Sequence[int],
+        strides: Sequence[int] | None = None,
+        device: Device | None = None,
+        handle: Any = None,
+        offset: int = 0,
+        dtype: str = "float32",
+    ) -> NDArray:
+        """An array over the buffer `handle`, or over a new, uninitialised one if there is none."""
+        shape = tuple(shape)
+        device = device or devices.cpu()
+        if handle is None:
+            return new(shape, dtype, device)
+        strides = compact_strides(shape) if strides is None else tuple(strides)
+        array = NDArray.__new__(NDArray)
+        array._set(shape, strides, offset, handle.dtype, device, device.View(handle, shape, strides, offset))
+        return array
+
+    # What it is -------------------------------------------------------------------------------------------------------
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements (a broadcast array occupies less)."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+    @property
+    def _handle(self) -> Any:
+        """The buffer, which views share."""
+        return self._view.handle
+
+    def is_compact(self) -> bool:
+        """Whether the elements fill the whole buffer in row-major order."""
+        return self.strides == compact_strides(self.shape) and self.size == self._handle.size
+
+    # Values on the host -----------------------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """A NumPy array of its own with these elements."""
+        return self.device.to_numpy(self._view)  # type: ignore[no-any-return]
+
+    def as_numpy(self) -> np.ndarray:
+        """A read-only NumPy array over the same memory."""
+        return self._view.as_numpy()  # type: ignore[no-any-return]
+
+    def item(self) -> float | int | bool:
+        """The one element of a one-element array, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item: only an array of one element is a number, this one has shape {self.shape}")
+        return self.as_numpy().item()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of an array of shape {self.shape} is ambiguous; only one element has one")
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[NDArray]:
+        """The sub-arrays along the first axis, without that axis."""
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i].reshape(self.shape[1:]) for i in range(self.shape[0]))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy() if copy else self.as_numpy()
+        if dtype is None or array.dtype == np.dtype(dtype):
+            return array
+        if copy is False:
+            raise ValueError(f"an array of dtype {self.dtype} becomes {dtype} only by copying")
+        return array.astype(dtype)
+
+    def __buffer__(self, flags: int) -> memoryview:
+        return memoryview(self.as_numpy())
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.as_numpy().__dlpack_device__()
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """Export by DLPack: shared and marked read-only where the consumer knows the mark (version 1), else a copy."""
+        if copy or max_version is None or max_version < (1, 0):
+            if copy is False:
+                raise BufferError("this consumer's DLPack cannot mark memory as read-only; Needle shares no other")
+            return self.numpy().__dlpack__()
+        return self.as_numpy().__dlpack__(max_version=max_version)
+
+    def __repr__(self) -> str:
+        values = np.array2string(self.as_numpy(), separator=", ", threshold=64, edgeitems=2, prefix="NDArray(")
+        return f"NDArray({values}, shape={self.shape}, dtype={self.dtype}, device={self.device})"
+
+    def __str__(self) -> str:
+        return str(self.as_numpy())
+
+    # Another view of the same memory ----------------------------------------------------------------------------------
+
+    def as_strided(self, shape: Sequence[int], strides: Sequence[int], offset: int | None = None) -> NDArray:
+        """Another view of the same buffer; its elements must lie inside it."""
+        shape, strides = tuple(shape), tuple(strides)
+        start = self.offset if offset is None else offset
+        array = NDArray.__new__(NDArray)
+        view = self.device.View(self._handle, shape, strides, start)
+        array._set(shape, strides, start, self.dtype, self.device, view)
+        return array
+
+    def reshape(self, *new_shape: Any) -> NDArray:
+        """The same elements in row-major order in another shape, of which one extent may be -1.
+
+        A view where the elements lie in memory in that order without gaps; a copy where they do not.
+        """
+        shape = new_shape[0] if len(new_shape) == 1 and not isinstance(new_shape[0], int) else new_shape
+        shape = self._complete_shape(tuple(shape))
+        if shape == self.shape:
+            return self
+        source = self if self.strides == compact_strides(self.shape) else self.copy()
+        return source.as_strided(shape, compact_strides(shape))
+
+    def _complete_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """`shape` with its -1, if there is one, replaced by the extent that keeps the number of elements."""
+        known = math.prod(extent for extent in shape if extent != -1)
+        if shape.count(-1) == 1 and known and self.size % known == 0:
+            return tuple(self.size // known if extent == -1 else extent for extent in shape)
+        if known != self.size or -1 in shape:
+            raise ValueError(f"reshape: an array of shape {self.shape} ({self.size} elements) does not fit into {shape}")
+        return shape
+
+    @property
+    def flat(self) -> NDArray:
+        """The elements in row-major order along one axis."""
+        return self.reshape((self.size,))
+
+    def permute(self, new_axes: Sequence[int]) -> NDArray:
+        """The axes in a new order: axis i of the result is axis ``new_axes[i]``."""
+        axes = tuple(new_axes)
+        if sorted(axis % self.ndim if -self.ndim <= axis < self.ndim else axis for axis in axes) != [*range(self.ndim)]:
+            raise ValueError(f"permute: {axes} is no permutation of the {self.ndim} axes of shape {self.shape}")
+        return self.as_strided([self.shape[i] for i in axes], [self.strides[i] for i in axes])
+
+    def transpose(self, axes: Sequence[int] | None = None) -> NDArray:
+        """`permute`, as NumPy names it; reverses the axes by default."""
+        return self.permute(tuple(reversed(range(self.ndim))) if axes is None else axes)
+
+    @property
+    def T(self) -> NDArray:  # noqa: N802  (NumPy's name)
+        """The array with its axes reversed."""
+        return self.transpose()
+
+    def broadcast_to(self, new_shape: Sequence[int]) -> NDArray:
+        """Repeat along axes of extent 1, and along new ones in front: there the stride is 0."""
+        shape = tuple(new_shape)
+        if shape == self.shape:
+            return self
+        added = len(shape) - self.ndim
+        if added < 0 or any(n not in (1, m) for n, m in zip(self.shape, shape[added:])):
+            raise ValueError(f"broadcast_to: shape {self.shape} does not broadcast to {shape}")
+        repeated = [0 if n == 1 and m != 1 else s for n, m, s in zip(self.shape, shape[added:], self.strides)]
+        return self.as_strided(shape, [0] * added + repeated)
+
+    def flip(self, axes: Axes = None) -> NDArray:
+        """Reverse the order along `axes` (all by default): negative strides, from the last element."""
+        return self.as_strided(self.shape, *flip_strides(self.shape, self.strides, self.offset, self._axes(axes, "flip")))
+
+    # Indexing ---------------------------------------------------------------------------------------------------------
+
+    def process_slice(self, sl: slice, dim: int) -> slice:
+        """`sl` along axis `dim` with start, stop and step filled in; an empty selection has stop = start."""
+        return normalize_slice(sl, self.shape[dim])
+
+    def __getitem__(self, index: Any) -> NDArray:
+        """A view by ints, slices, None and Ellipsis. An int keeps its axis, with extent 1 (the course's convention)."""
+        return self.as_strided(*index_view(self.shape, self.strides, self.offset, index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write a number, or an array that broadcasts, to the elements that ``self[index]`` views."""
+        target = self[index]
+        if isinstance(value, (int, float)):
+            self.device.fill(target._view, value)
+            return
+        source = value if isinstance(value, NDArray) else NDArray(value, device=self.device, dtype=self.dtype)
+        _same_device("setitem", self, source)
+        if source._handle is target._handle or source._handle.ptr() == target._handle.ptr():
+            source = source.copy()
+        while source.ndim > target.ndim and source.shape[0] == 1:
+            source = source.reshape(source.shape[1:])
+        self.device.copy(source.broadcast_to(target.shape)._view, target._view)
+
+    # Copies -----------------------------------------------------------------------------------------------------------
+
+    def copy(self) -> NDArray:
+        """A compact array of its own with these elements."""
+        return self._cast(self.dtype)
+
+    def compact(self) -> NDArray:
+        """The array itself if it is compact, else a copy."""
+        return self if self.is_compact() else self.copy()
+
+    def astype(self, dtype: Any) -> NDArray:
+        """The elements in another dtype; the array itself if it has that dtype."""
+        name = check_dtype(dtype)
+        return self if name == self.dtype else self._cast(name)
+
+    def _cast(self, dtype: str) -> NDArray:
+        out = new(self.shape, dtype, self.device)
+        self.device.copy(self._view, out._view)
+        return out
+
+    def to(self, device: Device) -> NDArray:
+        """The array on another device; the array itself if it is there."""
+        return self if device == self.device else _from_host(self.as_numpy(), self.dtype, device)
+
+    def fill(self, value: float) -> None:
+        """Set every element to `value`."""
+        self.device.fill(self._view, value)
+
+    # Elementwise arithmetic -------------------------------------------------------------------------------------------
+
+    def ewise_or_scalar(
+        self, other: Any, ewise: Callable[..., None], scalar: Callable[..., None], result: Callable[[str], str] | None = None
+    ) -> Any:
+        """Apply kernel `ewise` if `other` is an array, `scalar` if it is a number, to a new array.
+
+        `result` gives the dtype of the output where it is not that of the operands.
+        """
+        if isinstance(other, NDArray):
+            a, b = self, other
+            if a.shape != b.shape or a.dtype != b.dtype or a.device is not b.device:
+                a, b = together(ewise.__name__, a, b)
+            out = new(a.shape, a.dtype if result is None else result(a.dtype), a.device)
+            ewise(a._view, b._view, out._view)
+            return out
+        number = as_number(other)
+        if number is None:
+            if not isinstance(other, (np.ndarray, list, tuple)):
+                return NotImplemented
+            return self.ewise_or_scalar(NDArray(other, device=self.device), ewise, scalar, result)
+        dtype = scalar_dtype(self.dtype, number)
+        a = self if dtype == self.dtype else self._cast(dtype)
+        out = new(a.shape, dtype if result is None else result(dtype), a.device)
+        scalar(a._view, number, out._view)
+        return out
+
+    def __add__(self, other: Any) -> NDArray:
+        return self.ewise_or_scalar(other, self.device.ewise_add, self.device.scalar_add)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Any) -> NDArray:
+        return self.ewise_or_scalar(other, self.device.ewise_mul, self.device.scalar_mul)  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Any) -> NDArray:
+        _not_bool("subtract", self, other)
+        return self.ewise_or_scalar(other, self.device.ewise_sub, self.device.scalar_sub)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> NDArray:
+        _not_bool("subtract", self, other)
+        reverse = _reversed(self.device.ewise_sub)
+        return self.ewise_or_scalar(other, reverse, self.device.scalar_rsub)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> NDArray:
+        a, b = _floats(self), _floats(other)
+        return a.ewise_or_scalar(b, self.device.ewise_div, self.device.scalar_div)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> NDArray:
+        reverse = _reversed(self.device.ewise_div)
+        return _floats(self).ewise_or_scalar(_floats(other), reverse, self.device.scalar_rdiv)  # type: ignore[no-any-return]
+
+    def __pow__(self, other: Any) -> NDArray:
+        a, b = _powers(self, other)
+        return a.ewise_or_scalar(b, self.device.ewise_power, self.device.scalar_power)  # type: ignore[no-any-return,union-attr]
+
+    def __rpow__(self, other: Any) -> NDArray:
+        b, a = _powers(other, self)
+        reverse = _reversed(self.device.ewise_power)
+        return a.ewise_or_scalar(b, reverse, self.device.scalar_rpower)  # type: ignore[no-any-return,union-attr]
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> NDArray:
+        _not_bool("negative", self)
+        return self._unary(self.device.ewise_neg)
+
+    def __abs__(self) -> NDArray:
+        return self if self.dtype == "bool" else self._unary(self.device.ewise_abs)
+
+    def _unary(self, kernel: Callable[..., None]) -> NDArray:
+        out = new(self.shape, self.dtype, self.device)
+        kernel(self._view, out._view)
+        return out
+
+    def maximum(self, other: Any) -> NDArray:
+        """The larger of the two, elementwise; NaN if either is."""
+        return self.ewise_or_scalar(other, self.device.ewise_maximum, self.device.scalar_maximum)  # type: ignore[no-any-return]
+
+    def minimum(self, other: Any) -> NDArray:
+        """The smaller of the two, elementwise; NaN if either is."""
+        return self.ewise_or_scalar(other, self.device.ewise_minimum, self.device.scalar_minimum)  # type: ignore[no-any-return]
+
+    def log(self) -> NDArray:
+        """Natural logarithm of every element."""
+        return _floats(self)._unary(self.device.ewise_log)  # type: ignore[no-any-return]
+
+    def exp(self) -> NDArray:
+        """Exponential of every element."""
+        return _floats(self)._unary(self.device.ewise_exp)  # type: ignore[no-any-return]
+
+    def tanh(self) -> NDArray:
+        """Hyperbolic tangent of every element."""
+        return _floats(self)._unary(self.device.ewise_tanh)  # type: ignore[no-any-return]
+
+    # Comparisons: 1 where they hold, 0 where not, as floats -----------------------------------------------------------
+
+    def __eq__(self, other: object) -> NDArray:  # type: ignore[override]
+        return self.ewise_or_scalar(other, self.device.ewise_eq, self.device.scalar_eq, mask_dtype)  # type: ignore[no-any-return]
+
+    def __ne__(self, other: object) -> NDArray:  # type: ignore[override]
+        return self.ewise_or_scalar(other, self.device.ewise_ne, self.device.scalar_ne, mask_dtype)  # type: ignore[no-any-return]
+
+    def __ge__(self, other: Any) -> NDArray:
+        return self.ewise_or_scalar(other, self.device.ewise_ge, self.device.scalar_ge, mask_dtype)  # type: ignore[no-any-return]
+
+    def __gt__(self, other: Any) -> NDArray:
+        return self.ewise_or_scalar(other, self.device.ewise_gt, self.device.scalar_gt, mask_dtype)  # type: ignore[no-any-return]
+
+    def __le__(self, other: Any) -> NDArray:
+        return self.ewise_or_scalar(other, self.device.ewise_le, self.device.scalar_le, mask_dtype)  # type: ignore[no-any-return]
+
+    def __lt__(self, other: Any) -> NDArray:
+        return self.ewise_or_scalar(other, self.device.ewise_lt, self.device.scalar_lt, mask_dtype)  # type: ignore[no-any-return]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # Matrix product ---------------------------------------------------------------------------------------------------
+
+    def __matmul__(self, other: NDArray) -> NDArray:
+        """Matrix product of the last two axes, (..., m, k) times (..., k, n); leading axes broadcast."""
+        if not isinstance(other, NDArray):
+            return NotImplemented
+        a, b = self, other
+        if a.dtype != b.dtype or a.device is not b.device or len(a.shape) != 2 or len(b.shape) != 2:
+            a, b = _matmul_operands(a, b)
+        if a.shape[-1] != b.shape[-2]:
+            raise ValueError(f"matmul: shapes {self.shape} and {other.shape} do not fit: {a.shape[-1]} columns meet {b.shape[-2]} rows")
+        out = new((*a.shape[:-1], b.shape[-1]), a.dtype, a.device)
+        a.device.matmul(a._view, b._view, out._view)
+        return out
+
+    # Reductions -------------------------------------------------------------------------------------------------------
+
+    def sum(self, axis: Axes = None, keepdims: bool = False) -> NDArray:
+        """Sum over `axis` (an int, several, or all); of integers in int64."""
+        return self._reduce("reduce_sum", axis, keepdims, sum_dtype(self.dtype))
+
+    def max(self, axis: Axes = None, keepdims: bool = False) -> NDArray:
+        """Largest element over `axis`; NaN if there is one."""
+        return self._reduce("reduce_max", axis, keepdims, self.dtype)
+
+    def min(self, axis: Axes = None, keepdims: bool = False) -> NDArray:
+        """Smallest element over `axis`; NaN if there is one."""
+        return self._reduce("reduce_min", axis, keepdims, self.dtype)
+
+    def argmax(self, axis: Axes = None, keepdims: bool = False) -> NDArray:
+        """Position (int64) of the first largest element over `axis`, counted in row-major order over several axes."""
+        return self._reduce("reduce_argmax", axis, keepdims, "int64")
+
+    def _reduce(self, kernel: str, axis: Axes, keepdims: bool, dtype: str) -> NDArray:
+        axes = self._axes(axis, kernel)
+        kept = tuple(1 if i in axes else n for i, n in enumerate(self.shape))
+        if kernel != "reduce_sum" and math.prod(self.shape[i] for i in axes) == 0 and math.prod(kept):
+            raise ValueError(f"{kernel}: no element to choose from, in shape {self.shape} over axes {axes}")
+        out = new(kept, dtype, self.device)
+        getattr(self.device, kernel)(self._view, out._view)
+        return out if keepdims else out.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
+
+    def _axes(self, axis: Axes, name: str) -> tuple[int, ...]:
+        """`axis` as a tuple of axes 0 .. ndim - 1; None stands for all."""
+        if axis is None:
+            return tuple(range(self.ndim))
+        given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+        for i in given:
+            if not -self.ndim <= i < self.ndim:
+                raise np.exceptions.AxisError(f"{name}: axis {i} is out of bounds for an array with {self.ndim} axes")
+        axes = tuple(i % self.ndim for i in given)
+        if len(set(axes)) < len(axes):
+            raise ValueError(f"{name}: an axis stands twice in {given}")
+        return axes
+
+    def pad(self, axes: Sequence[tuple[int, int]]) -> NDArray:
+        """Zeros around: ``axes[i]`` says how many before and after along axis i."""
+        if len(axes) != self.ndim or any(before < 0 or after < 0 for before, after in axes):
+            raise ValueError(f"pad: needs a pair (before, after) of counts for each axis of {self.shape}, got {axes}")
+        out = new(tuple(n + before + after for n, (before, after) in zip(self.shape, axes)), self.dtype, self.device)
+        out.fill(0)
+        out[tuple(slice(before, before + n) for n, (before, _) in zip(self.shape, axes))] = self
+        return out
+
+
+def new(shape: tuple[int, ...], dtype: str, device: Device) -> NDArray:
+    """A compact array whose elements are not set yet."""
+    array = NDArray.__new__(NDArray)
+    array.shape = shape
+    array.strides = compact_strides(shape)
+    array.offset = 0
+    array.dtype = dtype
+    array.device = device
+    array._view = device.View.alloc(shape, dtype)
+    return array
+
+
+def as_number(value: Any) -> float | int | None:
+    """`value` as a Python number if it is one, a NumPy scalar or an array of one element; else None."""
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.size == 1):
+        return value.item()  # type: ignore[no-any-return]
+    return None
+
+
+def together(name: str, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
+    """`a` and `b` with one shape (broadcast) and one dtype (promoted)."""
+    _same_device(name, a, b)
+    dtype = promote(a.dtype, b.dtype)
+    if a.shape != b.shape:
+        try:
+            shape = np.broadcast_shapes(a.shape, b.shape)
+        except ValueError:
+            raise ValueError(
+                f"{name}: shapes {a.shape} and {b.shape} do not broadcast together: compared from the right, extents "
+                "must be equal or 1"
+            ) from None
+        a, b = a.broadcast_to(shape), b.broadcast_to(shape)
+    return a.astype(dtype), b.astype(dtype)
+
+
+def _matmul_operands(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
+    """Operands of `matmul` in one dtype, with their leading axes broadcast."""
+    _same_device("matmul", a, b)
+    if a.ndim < 2 or b.ndim < 2:
+        raise ValueError(f"matmul: both operands need two axes or more, got shapes {a.shape} and {b.shape}")
+    dtype = promote(a.dtype, b.dtype)
+    if dtype == "bool":
+        raise TypeError("matmul: bool arrays have no matrix product; cast them first")
+    try:
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(f"matmul: the leading axes of {a.shape} and {b.shape} do not broadcast together") from None
+    a, b = a.astype(dtype), b.astype(dtype)
+    return a.broadcast_to((*batch, *a.shape[-2:])), b.broadcast_to((*batch, *b.shape[-2:]))
+
+
+def _same_device(name: str, a: NDArray, b: NDArray) -> None:
+    if a.device != b.device:
+        raise ValueError(f"{name}: operands are on different devices, {a.device} and {b.device}; move one with .to()")
+
+
+def _reversed(kernel: Callable[..., None]) -> Callable[..., None]:
+    """`kernel` with its two inputs exchanged, for ``array_like - array``."""
+
+    def exchanged(a: Any, b: Any, out: Any) -> None:
+        kernel(b, a, out)
+
+    return exchanged
+
+
+def _floats(value: Any) -> Any:
+    """An integer or bool array in float32, a Python number as a float; anything else as it is."""
+    if isinstance(value, NDArray):
+        return value.astype(as_float(value.dtype))
+    return float(value) if isinstance(value, int) else value
+
+
+def _powers(base: Any, exponent: Any) -> tuple[Any, Any]:
+    """The operands of a power; integers take no negative exponent, and bool counts as int64."""
+    both = [x.astype("int64") if isinstance(x, NDArray) and x.dtype == "bool" else x for x in (base, exponent)]
+    kinds = [x.dtype if isinstance(x, NDArray) else type(x).__name__ for x in both]
+    if not any(kind.startswith("float") for kind in kinds):
+        lowest = both[1].min().item() if isinstance(both[1], NDArray) and both[1].size else both[1]
+        if isinstance(lowest, int) and lowest < 0:
+            raise ValueError("power: integers to negative integer powers are not integers; cast to float first")
+    return both[0], both[1]
+
+
+def _not_bool(name: str, *operands: Any) -> None:
+    if all(isinstance(x, bool) or (isinstance(x, NDArray) and x.dtype == "bool") for x in operands):
+        raise TypeError(f"{name}: not defined for bool arrays; cast them to a number type first")
+
+
+def _from_host(values: Any, dtype: str, device: Device) -> NDArray:
+    """A new array on `device` with the elements of `values`, which NumPy reads."""
+    if not device.enabled():
+        raise ValueError(f"device {device} is not available on this machine")
+    source = np.asarray(values)
+    if source.dtype.kind not in "biuf":
+        raise TypeError(f"cannot make an array of numbers from {type(values).__name__} of NumPy dtype {source.dtype}")
+    out = new(source.shape, dtype, device)
+    device.from_numpy(source.astype(dtype, copy=False), out._view)
+    return out

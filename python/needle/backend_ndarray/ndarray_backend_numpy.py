@@ -1,0 +1,354 @@
+"""The device interface, stated in NumPy: what every kernel of a Needle device must do.
+
+This module is the kernel module of the device ``cpu_numpy()`` and the specification of all others. ``cpu()`` implements
+the same functions in C++ (``src/``); the tests run both on the same inputs and compare.
+
+A device stores arrays in flat buffers (`Array`). Kernels never see shapes and strides as loose arguments: they take a
+`View`, which is a buffer plus shape, strides and offset, so that transposed, sliced and broadcast operands are read in
+place. Every kernel has the form ``kernel(inputs..., out)`` and returns nothing, but for ``fill(out, value)`` and
+``to_numpy(a)``. Shapes, dtypes and aliasing are settled by the array layer (`needle.backend_ndarray.ndarray`) before
+the call:
+
+* ``ewise_*``, ``scalar_*``, ``where``: operands and ``out`` have one shape (a broadcast axis has stride 0);
+* operands of one call have one dtype; ``out`` has it too, except where a kernel says otherwise;
+* no two indices of ``out`` are one element (it has no stride 0), and it shares no element with an input; only for
+  ``copy``, ``ewise_*``, ``scalar_*`` and ``where`` it may be exactly the view of an input, which is then overwritten;
+* a Python number given for an element is one that the dtype can hold.
+
+Every kernel that writes raises the version of its ``out`` by one, whether or not there is an element to write. Of two
+zeros of different sign either may count as the larger (maximum, minimum, relu, reduce_max, ...). Casting NaN, or a
+float outside the range of an integer dtype, gives any integer.
+
+The kernels on views are what the array layer calls. A device that has only the twenty flat kernels of the course's
+third assignment is lifted to this interface by `needle.backend_ndarray.flat`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+__device_name__ = "numpy"
+
+DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
+
+
+class Array:
+    """A flat buffer of `size` elements of one dtype, uninitialised when made.
+
+    ``version`` counts the kernels that have written to it: it is how ``backward`` notices that data it needs was
+    changed after the forward pass.
+    """
+
+    __slots__ = ("array", "version")
+
+    def __init__(self, size: int, dtype: str = "float32") -> None:
+        self.array = np.empty(size, dtype)
+        self.version = 0
+
+    @classmethod
+    def borrow(cls, array: np.ndarray) -> Array:
+        """Wrap the memory of a C-contiguous, writable NumPy array without copying it; keeps `array` alive."""
+        buffer = cls.__new__(cls)
+        buffer.array = array.reshape(-1)
+        buffer.version = 0
+        return buffer
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype: one of `DTYPES`."""
+        return str(self.array.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return self.array.nbytes
+
+    def ptr(self) -> int:
+        """Return the address of the first element."""
+        return self.array.ctypes.data
+
+
+class View:
+    """Shape, strides and offset (both counted in elements) over a buffer: what kernels take.
+
+    Element ``(i, j, ...)`` is ``handle[offset + i * strides[0] + j * strides[1] + ...]``.
+    """
+
+    __slots__ = ("handle", "offset", "shape", "strides")
+
+    def __init__(self, handle: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> None:
+        self.handle = handle
+        self.shape = shape
+        self.strides = strides
+        self.offset = offset
+
+    @classmethod
+    def alloc(cls, shape: tuple[int, ...], dtype: str = "float32") -> View:
+        """Make a compact (row-major) view of a new buffer."""
+        return cls(Array(math.prod(shape), dtype), shape, cls.compact_strides(shape))
+
+    @staticmethod
+    def compact_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the row-major strides of `shape`: of each axis, the product of all extents after it."""
+        strides, stride = [], 1
+        for extent in reversed(shape):
+            strides.append(stride)
+            stride *= extent
+        return tuple(reversed(strides))
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the buffer."""
+        return self.handle.dtype
+
+    @property
+    def version(self) -> int:
+        """The version of the buffer."""
+        return self.handle.version
+
+    def as_numpy(self) -> np.ndarray:
+        """Return a read-only NumPy array over the same memory, which it keeps alive. No copy."""
+        array = self._writable()
+        array.flags.writeable = False
+        return array
+
+    def _writable(self) -> np.ndarray:
+        """Return a NumPy array over the same memory; ValueError if the view leaves its buffer."""
+        flat, itemsize = self.handle.array, self.handle.array.itemsize
+        strides = tuple(stride * itemsize for stride in self.strides)
+        array: np.ndarray = np.ndarray(self.shape, flat.dtype, flat, self.offset * itemsize, strides)
+        return array
+
+
+def _write(out: View, values: Any) -> None:
+    """Store `values`, cast to the dtype of `out`, and raise the version of the buffer."""
+    with np.errstate(all="ignore"):
+        out._writable()[...] = values
+    out.handle.version += 1
+
+
+# Memory ---------------------------------------------------------------------------------------------------------------
+
+
+def from_numpy(a: np.ndarray, out: View) -> None:
+    """`out` <- a, a NumPy array of the same shape and dtype and of any strides."""
+    _write(out, a)
+
+
+def to_numpy(a: View) -> np.ndarray:
+    """Return a new, compact, writable NumPy array with the elements of `a`."""
+    return np.array(a.as_numpy(), order="C")
+
+
+def fill(out: View, value: float) -> None:
+    """Every element of `out` <- value, a Python number."""
+    _write(out, value)
+
+
+def copy(a: View, out: View) -> None:
+    """`out` <- a, cast to the dtype of `out` as C casts (towards zero; anything but 0 is True)."""
+    _write(out, a.as_numpy())
+
+
+# Elementwise ----------------------------------------------------------------------------------------------------------
+
+
+def _sigmoid(x: Any) -> Any:
+    """Return 1 / (1 + exp(-x)), computed from exp(-|x|) so that nothing overflows and no digit cancels."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _relu(x: Any) -> Any:
+    """Return max(x, 0); a NaN stays a NaN."""
+    return np.maximum(x, 0)
+
+
+#: ewise_<name>(a, out): out <- f(a). neg, abs, sign and relu take every dtype but bool; the others float32 and float64.
+UNARY: dict[str, Callable[[Any], Any]] = {
+    "neg": np.negative,
+    "abs": np.abs,
+    "sign": np.sign,
+    "relu": _relu,
+    "log": np.log,
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "sigmoid": _sigmoid,
+}
+
+#: ewise_<name>(a, b, out): out <- f(a, b); scalar_<name>(a, value, out): out <- f(a, value), `value` a Python number
+#: that the dtype of `a` can hold. For bool, add is "or" and mul is "and" (and sub, div, power do not exist); integers
+#: wrap around; div takes float32 and float64 only; power of integers raises ValueError for a negative exponent, before
+#: anything is written; maximum and minimum keep a NaN.
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "power": np.power,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+}
+
+#: scalar_<name>(a, value, out): out <- f(value, a), for the operators that do not commute.
+REVERSED: dict[str, Callable[[Any, Any], Any]] = {"rsub": np.subtract, "rdiv": np.divide, "rpower": np.power}
+
+#: ewise_<name>(a, b, out), scalar_<name>(a, value, out): out <- 1 where the relation holds, else 0. `out` is float64
+#: for float64 operands and float32 for all others.
+COMPARISON: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "ge": np.greater_equal,
+    "gt": np.greater,
+    "le": np.less_equal,
+    "lt": np.less,
+}
+
+
+def _unary(function: Callable[[Any], Any]) -> Callable[[View, View], None]:
+    def kernel(a: View, out: View) -> None:
+        with np.errstate(all="ignore"):
+            _write(out, function(a.as_numpy()))
+
+    return kernel
+
+
+def _binary(function: Callable[[Any, Any], Any]) -> Callable[[View, View, View], None]:
+    def kernel(a: View, b: View, out: View) -> None:
+        with np.errstate(all="ignore"):
+            _write(out, function(a.as_numpy(), b.as_numpy()))
+
+    return kernel
+
+
+def _scalar(function: Callable[[Any, Any], Any], *, reverse: bool = False) -> Callable[[View, Any, View], None]:
+    def kernel(a: View, value: Any, out: View) -> None:
+        with np.errstate(all="ignore"):
+            number = np.asarray(value, dtype=a.dtype)
+            _write(out, function(number, a.as_numpy()) if reverse else function(a.as_numpy(), number))
+
+    return kernel
+
+
+for _name, _f in UNARY.items():
+    globals()[f"ewise_{_name}"] = _unary(_f)
+for _name, _g in (BINARY | COMPARISON).items():
+    globals()[f"ewise_{_name}"] = _binary(_g)
+    globals()[f"scalar_{_name}"] = _scalar(_g)
+for _name, _g in REVERSED.items():
+    globals()[f"scalar_{_name}"] = _scalar(_g, reverse=True)
+
+
+def where(condition: View, a: View, b: View, out: View) -> None:
+    """`out` <- a where `condition` (dtype bool) holds, b elsewhere."""
+    _write(out, np.where(condition.as_numpy(), a.as_numpy(), b.as_numpy()))
+
+
+# Reductions -----------------------------------------------------------------------------------------------------------
+
+
+def _reduced_axes(a: View, out: View) -> tuple[int, ...]:
+    """Return the axes that `out` holds with extent 1 and `a` does not."""
+    return tuple(axis for axis, (n, m) in enumerate(zip(a.shape, out.shape)) if n != m)
+
+
+def reduce_sum(a: View, out: View) -> None:
+    """`out` <- sum of `a` over the axes where `out` has extent 1 (0 for an empty sum).
+
+    `out` has as many axes as `a`. It has the dtype of `a` if that is a float dtype, else int64.
+    """
+    with np.errstate(all="ignore"):
+        _write(out, np.sum(a.as_numpy(), axis=_reduced_axes(a, out), dtype=out.dtype, keepdims=True))
+
+
+def reduce_max(a: View, out: View) -> None:
+    """`out` <- largest element of `a` over the axes where `out` has extent 1, a NaN if there is one. Never empty."""
+    _write(out, np.max(a.as_numpy(), axis=_reduced_axes(a, out), keepdims=True))
+
+
+def reduce_min(a: View, out: View) -> None:
+    """`out` <- smallest element of `a` over the axes where `out` has extent 1, a NaN if there is one. Never empty."""
+    _write(out, np.min(a.as_numpy(), axis=_reduced_axes(a, out), keepdims=True))
+
+
+def reduce_argmax(a: View, out: View) -> None:
+    """`out` (int64) <- position of the first largest element (the first NaN if there is one). Never empty.
+
+    Over several axes the position counts them in row-major order, as ``argmax`` of the reshaped array would.
+    """
+    axes = _reduced_axes(a, out)
+    kept = [axis for axis in range(len(a.shape)) if axis not in axes]
+    moved = a.as_numpy().transpose(*kept, *axes)
+    flat = moved.reshape(*(a.shape[axis] for axis in kept), int(np.prod([a.shape[axis] for axis in axes])))
+    _write(out, np.argmax(flat, axis=-1).reshape(out.shape))
+
+
+# Matrix product -------------------------------------------------------------------------------------------------------
+
+
+def matmul(a: View, b: View, out: View) -> None:
+    """`out`[..., i, j] <- sum over k of a[..., i, k] b[..., k, j].
+
+    Operands have the same number (at least 2) of axes and equal leading extents; the product over an empty k is 0.
+    Every dtype but bool.
+    """
+    with np.errstate(all="ignore"):
+        _write(out, np.matmul(a.as_numpy(), b.as_numpy()))
+
+
+# Indexing -------------------------------------------------------------------------------------------------------------
+
+
+def gather(a: View, indices: View, axis: int, out: View) -> None:
+    """`out`[..., j, ...] <- a[..., indices[j], ...]: elements of `a` along `axis`, `indices` being int64 (one axis).
+
+    Raises IndexError if an index lies outside 0 <= index < a.shape[axis]; nothing is written then.
+    """
+    _write(out, np.take(a.as_numpy(), _checked(indices, a.shape[axis]), axis=axis))
+
+
+def scatter_add(a: View, indices: View, axis: int, out: View) -> None:
+    """`out`[..., indices[j], ...] += a[..., j, ...] for j in order: the transpose of `gather`; indices may repeat.
+
+    Raises IndexError if an index lies outside 0 <= index < out.shape[axis]; nothing is written then.
+    """
+    positions = _checked(indices, out.shape[axis])
+    with np.errstate(all="ignore"):
+        np.add.at(np.moveaxis(out._writable(), axis, 0), positions, np.moveaxis(a.as_numpy(), axis, 0))
+    out.handle.version += 1
+
+
+def one_hot(indices: View, out: View) -> None:
+    """`out`[i, j] <- 1 if j == indices[i] else 0; `indices` is int64 (one axis), `out` (n, k).
+
+    Raises IndexError if an index lies outside 0 <= index < k; nothing is written then.
+    """
+    positions = _checked(indices, out.shape[1])
+    _write(out, positions[:, None] == np.arange(out.shape[1]))
+
+
+def _checked(indices: View, extent: int) -> np.ndarray:
+    positions = indices.as_numpy()
+    outside = (positions < 0) | (positions >= extent)
+    if outside.any():
+        raise IndexError(f"index {positions[outside][0]} is out of bounds for an axis of extent {extent}")
+    return positions
+
+
+#: The name of every kernel of the interface: the functions above.
+KERNELS = tuple(
+    name for name, value in globals().items() if isinstance(value, FunctionType) and not name.startswith("_")
+)

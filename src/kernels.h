@@ -1,0 +1,83 @@
+// The kernels, one family a function, and the table through which the active instruction set is
+// reached.
+//
+// The files in CMakeLists.txt's KERNEL_SOURCES are compiled once for each instruction set, with
+// NEEDLE_ISA set to its name (baseline, avx2, avx512), and hold everything in
+// `namespace needle::NEEDLE_ISA` or in an unnamed namespace. Each set fills one Kernels table;
+// `kernels()` gives the table chosen when the library was loaded.
+#pragma once
+
+#include "view.h"
+
+namespace needle {
+
+enum class Unary { kNeg, kAbs, kSign, kRelu, kLog, kExp, kTanh, kSqrt, kSin, kCos, kSigmoid };
+enum class Binary {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kPower,
+  kMaximum,
+  kMinimum,
+  kEq,
+  kNe,
+  kGe,
+  kGt,
+  kLe,
+  kLt
+};
+enum class Reduction { kSum, kMax, kMin, kArgmax };
+
+struct Kernels {
+  const char* isa;
+  void (*unary)(Unary op, const View& a, const View& out);
+  // A scalar operand is a view of stride 0.
+  void (*binary)(Binary op, const View& a, const View& b, const View& out);
+  void (*where)(const View& condition, const View& a, const View& b, const View& out);
+  void (*copy)(const View& a, const View& out);
+  void (*reduce)(Reduction op, const View& a, const View& out);
+  void (*matmul)(const View& a, const View& b, const View& out);
+};
+
+#ifdef NEEDLE_ISA
+namespace NEEDLE_ISA {
+void unary(Unary op, const View& a, const View& out);
+void binary(Binary op, const View& a, const View& b, const View& out);
+void where(const View& condition, const View& a, const View& b, const View& out);
+void copy(const View& a, const View& out);
+void reduce(Reduction op, const View& a, const View& out);
+void matmul(const View& a, const View& b, const View& out);
+}  // namespace NEEDLE_ISA
+#endif
+
+namespace baseline {
+Kernels kernels();
+}
+#ifdef NEEDLE_X86
+namespace avx2 {
+Kernels kernels();
+}
+namespace avx512 {
+Kernels kernels();
+}
+#endif
+
+// The best table this processor can run, or the one that NEEDLE_ISA (environment variable) asks
+// for. The first call chooses; it throws std::invalid_argument if NEEDLE_ISA cannot be had.
+const Kernels& kernels();
+
+// Kernels that gain nothing from wider vectors are compiled once.
+void matmul_naive(const View& a, const View& b, const View& out);
+void gather(const View& a, const View& indices, int axis, const View& out);
+void scatter_add(const View& a, const View& indices, int axis, const View& out);
+void one_hot(const View& indices, const View& out);
+
+// The product of two matrices that were cut into tiles beforehand: element (i, j, y, x) of an
+// operand is row y, column x of the tile in tile-row i, tile-column j; all row-major. `m`, `n`
+// and `p` count elements and are multiples of kTileSize: out (m, p) <- a (m, n) b (n, p).
+constexpr int kTileSize = 8;
+void matmul_tiled(const float* a, const float* b, float* out, std::int64_t m, std::int64_t n,
+                  std::int64_t p);
+
+}  // namespace needle
