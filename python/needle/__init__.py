@@ -1,0 +1,34 @@
+"""Needle: the necessary elements of deep learning, in a form that can be read, stepped through and trusted."""
+
+__version__ = "0.1.0"
+
+from . import autograd, init, ops
+from .autograd import Op, Tensor, TensorOp, TensorTuple, TensorTupleOp, Value
+from .backend_selection import all_devices, cpu, cpu_numpy, cuda, default_device
+from .modes import enable_grad, lazy_mode, no_grad
+from .ops import *
+
+from . import data, nn, optim  # isort: skip
+
+__all__ = [
+    "Op",
+    "Tensor",
+    "TensorOp",
+    "TensorTuple",
+    "TensorTupleOp",
+    "Value",
+    "all_devices",
+    "autograd",
+    "cpu",
+    "cpu_numpy",
+    "cuda",
+    "data",
+    "default_device",
+    "enable_grad",
+    "init",
+    "lazy_mode",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+]

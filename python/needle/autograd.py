@@ -1,0 +1,308 @@
+"""The graph: a `Value` is a node, an `Op` says how a node is computed and how it is differentiated.
+
+``c = a * b`` makes a node that holds its op (``EWiseMul``), its inputs ``(a, b)`` and its data. That is the whole graph:
+there is no other record of it. `needle.reverse` walks it backwards; `needle.modes` says when nodes are computed.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import backend_selection as backend
+from .backend_selection import settled
+from .modes import LAZY, current_stamp, modes, realize
+
+#: Set to True to record nodes instead of computing them, everywhere: what ``with ndl.lazy_mode():`` does in a block.
+LAZY_MODE = False
+
+
+class Spec(NamedTuple):
+    """What is known of an array without computing it."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    device: Any
+
+
+class Op:
+    """An operator: the pair of a forward computation and its derivative rule.
+
+    A subclass defines `compute` on arrays and `gradient` on Tensors; attributes such as the axes of a sum are set in
+    its ``__init__``. Everything else follows from these two.
+    """
+
+    def __call__(self, *args: Value) -> Value:
+        """Make the node that applies this op to `args`."""
+        raise NotImplementedError
+
+    def compute(self, *args: Any) -> Any:
+        """Compute the output array from the input arrays, with functions of ``array_api`` only."""
+        raise NotImplementedError(f"{type(self).__name__} has no compute()")
+
+    def gradient(self, out_grad: Any, node: Any) -> Any:
+        """Give the adjoint of each input, from the adjoint of the output.
+
+        Parameters
+        ----------
+        out_grad : Tensor or TensorTuple
+            Adjoint of the output: the derivative of the final scalar with respect to `node`.
+        node : Value
+            The node whose op this is; ``node.inputs`` are the values that it was made from.
+
+        Returns
+        -------
+        Tensor or tuple
+            One adjoint per input, with the input's shape, or None for an input that has none. Tensors, not arrays, so
+            that the gradient can be differentiated again.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no gradient()")
+
+    def infer(self, *inputs: Any) -> Any:
+        """Shape, dtype and device of the output, from those of the inputs (`Spec`; a tuple of them for a tuple).
+
+        The default runs `compute` on arrays that have a shape but no elements.
+        """
+        devices = {spec.device for value in inputs for spec in _flatten(value)}
+        if len(devices) > 1:
+            raise ValueError(f"{type(self).__name__}: inputs are on different devices: {sorted(map(str, devices))}")
+        device = devices.pop() if devices else backend.default_device()
+        return spec_of(settled(self.compute(*map(_abstract, inputs))), device)
+
+    def gradient_as_tuple(self, out_grad: Value, node: Value) -> tuple[Any, ...]:
+        """`gradient`, always as a tuple with one entry per input, and checked: entry i has the shape of input i."""
+        gradients = self.gradient(out_grad, node)
+        if isinstance(gradients, list):
+            gradients = tuple(gradients)
+        elif not isinstance(gradients, tuple):
+            gradients = (gradients,)
+        if len(gradients) != len(node.inputs):
+            raise ValueError(
+                f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
+            )
+        for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
+            if grad is not None and grad.shape != x.shape:
+                raise ValueError(
+                    f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
+                    f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
+                )
+        return gradients
+
+    def __repr__(self) -> str:
+        attributes = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({attributes})"
+
+
+class TensorOp(Op):
+    """An operator whose output is one Tensor."""
+
+    def __call__(self, *args: Value) -> Tensor:
+        """Make the node that applies this op to `args`."""
+        return Tensor.make_from_op(self, args)
+
+
+class TensorTupleOp(Op):
+    """An operator whose output is a tuple of Tensors."""
+
+    def __call__(self, *args: Value) -> TensorTuple:
+        """Make the node that applies this op to `args`."""
+        return TensorTuple.make_from_op(self, args)
+
+
+class Value:
+    """A node of the graph.
+
+    Attributes
+    ----------
+    op : Op or None
+        What made this node; None for a leaf.
+    inputs : tuple of Value
+        What it was made from.
+    cached_data : array, tuple of arrays, or None
+        Its data; None while a lazy node is not computed.
+    requires_grad : bool
+        Whether `backward` has to pass here.
+    grad : Value or None
+        The gradient that `backward` left here.
+    keeps_grad : bool
+        Whether `backward` leaves a gradient here although this is no leaf.
+    stamps, own_stamp
+        What identified the inputs' data and its own when it was computed: how a later change is noticed.
+    recorded_spec : Spec or tuple of Spec
+        Of a lazy node only: its shape, dtype and device.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "cached_data",
+        "grad",
+        "inputs",
+        "keeps_grad",
+        "op",
+        "own_stamp",
+        "recorded_spec",
+        "requires_grad",
+        "stamps",
+    )
+
+    op: Op | None
+    inputs: tuple[Value, ...]
+    cached_data: Any
+    requires_grad: bool
+    grad: Any
+    keeps_grad: bool
+    stamps: list[object]
+    own_stamp: object
+    recorded_spec: Any
+
+    def _set(self, op: Op | None, inputs: tuple[Value, ...], data: Any, requires_grad: bool) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.cached_data = data
+        self.requires_grad = requires_grad
+        self.grad = None
+        self.keeps_grad = False
+        self.stamps = []
+        self.own_stamp = None
+
+    @classmethod
+    def make_from_op(cls, op: Op, inputs: tuple[Value, ...]) -> Any:
+        """Make the node for `op` applied to `inputs`: the one door through which every node comes.
+
+        With no interpreter on the stack the node is computed at once, and it keeps its inputs only if a gradient may
+        be asked for.
+        """
+        if modes.interpreters or LAZY_MODE:
+            interpreter = modes.interpreters[-1] if modes.interpreters else LAZY
+            return interpreter.make(cls, op, inputs)
+        arrays = [x.cached_data if x.cached_data is not None else x.realize_cached_data() for x in inputs]
+        node = cls.__new__(cls)
+        node._set(None, (), settled(op.compute(*arrays)), False)
+        if modes.grad_enabled:
+            for x in inputs:
+                if x.requires_grad:
+                    node.op = op
+                    node.inputs = inputs
+                    node.requires_grad = True
+                    node.stamps = [current_stamp(x) for x in inputs]
+                    node.own_stamp = current_stamp(node)
+                    break
+        return node
+
+    @classmethod
+    def make_const(cls, data: Any, requires_grad: bool = False) -> Any:
+        """A leaf that holds the array `data` itself; nothing is copied."""
+        node = cls.__new__(cls)
+        node._set(None, (), data, requires_grad)
+        return node
+
+    def realize_cached_data(self) -> Any:
+        """The data of this node, computed now if it was only recorded."""
+        if self.cached_data is None:
+            realize(self)
+        return self.cached_data
+
+    def is_leaf(self) -> bool:
+        """Whether no op made this node."""
+        return self.op is None
+
+    @property
+    def spec(self) -> Any:
+        """Shape, dtype and device, known whether or not the node is computed."""
+        if self.cached_data is None:
+            return self.recorded_spec
+        return spec_of(self.cached_data)
+
+    @property
+    def shape(self) -> Any:
+        """Shape of the data, known whether or not the node is computed."""
+        raise NotImplementedError
+
+
+class TensorTuple(Value):
+    """A node that holds a tuple of arrays. ``t[i]`` is a Tensor."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the elements."""
+        return tuple(spec.shape for spec in self.spec)
+
+    def __len__(self) -> int:
+        return len(self.spec)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return ops.tuple_get_item(self, index)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def tuple(self) -> tuple[Tensor, ...]:
+        """The elements as a Python tuple of Tensors."""
+        return tuple(self)
+
+    def numpy(self) -> tuple[np.ndarray, ...]:
+        """The elements as a Python tuple of NumPy arrays."""
+        return tuple(x.numpy() for x in self)
+
+    def __add__(self, other: TensorTuple) -> TensorTuple:
+        if not isinstance(other, TensorTuple) or len(self) != len(other):
+            raise TypeError(f"a TensorTuple of {len(self)} adds to one of the same length, not to {other!r}")
+        return ops.make_tuple(*[a + b for a, b in zip(self, other)])
+
+    def detach(self) -> TensorTuple:
+        """The same data, without the graph."""
+        return TensorTuple.make_const(self.realize_cached_data())  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        made = "" if self.op is None else f" = {self.op!r}"
+        return f"TensorTuple(shapes={self.shape}{made}{', lazy' if self.cached_data is None else ''})"
+
+
+def spec_of(data: Any, device: Any = None) -> Any:
+    """Shape, dtype and device of an array, or of each of a tuple of arrays; `device`, where given, instead of its own."""
+    if isinstance(data, tuple):
+        return tuple(spec_of(array, device) for array in data)
+    if device is None:
+        # NumPy's own arrays say "cpu", which is not a Device.
+        device = data.device if backend.BACKEND == "nd" else backend.default_device()
+    return Spec(tuple(data.shape), str(data.dtype), device)
+
+
+def _flatten(spec: Any) -> tuple[Spec, ...]:
+    return (spec,) if isinstance(spec, Spec) else spec
+
+
+def _abstract(spec: Any) -> Any:
+    if isinstance(spec, Spec):
+        return backend.abstract_array(spec.shape, spec.dtype)
+    return tuple(map(_abstract, spec))
+
+
+def __getattr__(name: str) -> Any:
+    """``TENSOR_COUNTER``: how many Values are alive. Counted when asked for, so that nobody pays who does not ask."""
+    if name == "TENSOR_COUNTER":
+        return sum(isinstance(x, Value) for x in gc.get_objects())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+from .reverse import compute_gradient_of_variables, find_topo_sort, sum_node_list  # noqa: E402  (these need the classes above)
+from .tensor import Tensor, ops  # noqa: E402
+
+__all__ = [
+    "LAZY_MODE",
+    "Op",
+    "Spec",
+    "Tensor",
+    "TensorOp",
+    "TensorTuple",
+    "TensorTupleOp",
+    "Value",
+    "compute_gradient_of_variables",
+    "find_topo_sort",
+    "sum_node_list",
+]

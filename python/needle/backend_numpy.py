@@ -1,0 +1,115 @@
+"""The ``np`` backend: plain NumPy arrays under the graph, for the first assignments and as an oracle."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+
+class Device:
+    """A place where arrays live; under ``np`` there is one, the host. Devices are equal when their names are."""
+
+    def __init__(self, name: str, available: bool = True) -> None:
+        self.name = name
+        self._available = available
+
+    def __repr__(self) -> str:
+        return f"{self.name}()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def enabled(self) -> bool:
+        """Whether arrays can be made here."""
+        return self._available
+
+    def rand(self, *shape: int, dtype: str = "float32") -> np.ndarray:
+        """Uniform draws from [0, 1), by ``np.random.rand``."""
+        return np.asarray(np.random.rand(*shape)).astype(dtype)
+
+    def randn(self, *shape: int, dtype: str = "float32") -> np.ndarray:
+        """Standard normal draws, by ``np.random.randn``."""
+        return np.asarray(np.random.randn(*shape)).astype(dtype)
+
+    def one_hot(self, n: int, i: Any, dtype: str = "float32") -> np.ndarray:
+        """Rows of the identity: shape ``(*i.shape, n)``, 1 at each index of `i`."""
+        indices = np.asarray(i).astype(np.int64)
+        if indices.size and (indices.min() < 0 or indices.max() >= n):
+            wrong = indices[(indices < 0) | (indices >= n)].flat[0]
+            raise IndexError(f"one_hot: index {wrong} is out of range for {n} classes")
+        return np.eye(n, dtype=dtype)[indices]
+
+    def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
+        """An array whose elements are not set yet."""
+        return np.empty(shape, dtype=dtype)
+
+    def full(self, shape: tuple[int, ...], fill_value: float, dtype: str = "float32") -> np.ndarray:
+        """An array of one number."""
+        return np.full(shape, fill_value, dtype=dtype)
+
+
+def cpu() -> Device:
+    """The host."""
+    return Device("cpu")
+
+
+def cpu_numpy() -> Device:
+    """The host as well: under ``np`` every array is NumPy's."""
+    return Device("cpu")
+
+
+def cuda() -> Device:
+    """A GPU, which this backend never has: ``cuda().enabled()`` is False."""
+    return Device("cuda", available=False)
+
+
+def default_device() -> Device:
+    """Where arrays are made when no device is named."""
+    return cpu()
+
+
+def all_devices() -> list[Device]:
+    """Every device the backend knows, enabled or not."""
+    return [cpu(), cuda()]
+
+
+def as_array(data: Any, device: Device | None = None, dtype: str | None = None) -> np.ndarray:
+    """`data` as an array, in the dtype it has (or that Python's numbers have in NumPy) unless another is asked for."""
+    if device is not None and not device.enabled():
+        raise ValueError(f"device {device} is not available under NEEDLE_BACKEND=np")
+    return np.array(data, dtype=dtype)
+
+
+def abstract_array(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """An array of zeros of this shape and dtype that takes no memory: what `Op.infer` computes on."""
+    return np.broadcast_to(np.zeros((), dtype=dtype), shape)
+
+
+def settled(data: Any) -> Any:
+    """What a computation gave, as arrays: NumPy gives scalars where the result has no axes."""
+    return tuple(map(np.asarray, data)) if isinstance(data, tuple) else np.asarray(data)
+
+
+class _Identity:
+    """Equal to another one when both stand for the same, living object."""
+
+    __slots__ = ("_reference",)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._reference = weakref.ref(array)
+
+    def __eq__(self, other: object) -> bool:
+        array = self._reference()
+        return array is not None and isinstance(other, _Identity) and array is other._reference()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def stamp(array: np.ndarray) -> object:
+    """What changes when an array is replaced by another. A write in place cannot be seen on a NumPy array."""
+    return _Identity(array)

@@ -1,0 +1,123 @@
+"""What making a node means: the stack of interpreters, lazy mode, and whether gradients are wanted.
+
+`Value.make_from_op` asks `modes` and nothing else. With no interpreter on the stack a node is computed as it is made
+(eager mode). Each thread has its own modes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from .backend_selection import settled, stamp
+
+if TYPE_CHECKING:
+    from .autograd import Op, Value
+
+
+class Interpreter(Protocol):
+    """Decides what making a node means."""
+
+    def make(self, kind: type[Value], op: Op, inputs: tuple[Value, ...]) -> Value:
+        """Give the node, of class `kind`, for `op` applied to `inputs`."""
+
+
+class _Modes(threading.local):
+    interpreters: tuple[Interpreter, ...] = ()
+    grad_enabled: bool = True
+
+
+modes = _Modes()
+
+
+@contextmanager
+def interpreting(interpreter: Interpreter) -> Iterator[Interpreter]:
+    """Within the block, `interpreter` makes the nodes."""
+    before = modes.interpreters
+    modes.interpreters = (*before, interpreter)
+    try:
+        yield interpreter
+    finally:
+        modes.interpreters = before
+
+
+@contextmanager
+def _grad(enabled: bool) -> Iterator[None]:
+    before = modes.grad_enabled
+    modes.grad_enabled = enabled
+    try:
+        yield
+    finally:
+        modes.grad_enabled = before
+
+
+def no_grad():  # type: ignore[no-untyped-def]  # a context manager that is also a decorator
+    """Within the block (or the decorated function), results require no gradient and keep no graph."""
+    return _grad(False)
+
+
+def enable_grad():  # type: ignore[no-untyped-def]
+    """Within the block, undo an outer `no_grad`."""
+    return _grad(True)
+
+
+class Lazy:
+    """The interpreter of lazy mode: a node is recorded, and computed when its data is asked for."""
+
+    def make(self, kind: type[Value], op: Op, inputs: tuple[Value, ...]) -> Value:
+        """Record the node. Its shape, dtype and device come from `Op.infer`, so a misfit raises here."""
+        node = kind.__new__(kind)
+        node._set(op, inputs, None, modes.grad_enabled and any(x.requires_grad for x in inputs))
+        node.recorded_spec = op.infer(*[x.spec for x in inputs])
+        node.stamps = [current_stamp(x) for x in inputs]
+        return node
+
+
+LAZY = Lazy()
+
+
+def lazy_mode():  # type: ignore[no-untyped-def]
+    """Within the block nodes are recorded, not computed: ``with ndl.lazy_mode(): ...``."""
+    return interpreting(LAZY)
+
+
+def current_stamp(value: Value) -> object:
+    """What identifies the data that `value` holds now; None while it is not computed."""
+    data = value.cached_data
+    if isinstance(data, tuple):
+        return tuple(map(stamp, data))
+    return None if data is None else stamp(data)
+
+
+def realize(value: Value) -> None:
+    """Compute `value`, and before it whatever it needs that is not computed yet: each node once, without recursion."""
+    stack = [value]
+    while stack:
+        node = stack[-1]
+        waiting = [x for x in node.inputs if x.cached_data is None]
+        if waiting:
+            stack += waiting
+        else:
+            stack.pop()
+            if node.cached_data is None:
+                _compute(node)
+
+
+def _compute(node: Value) -> None:
+    """Compute one recorded node whose inputs have their data."""
+    if node.op is None:
+        raise RuntimeError("this value has neither data nor an op to compute it: was its graph freed?")
+    for position, (x, made_with) in enumerate(zip(node.inputs, node.stamps)):
+        if current_stamp(x) != (made_with or x.own_stamp):
+            raise RuntimeError(
+                f"{type(node.op).__name__}: the data of input {position} (shape {x.shape}) was replaced or written "
+                "in place after this lazy node was made and before it was computed; compute the node first"
+            )
+    node.cached_data = settled(node.op.compute(*[x.cached_data for x in node.inputs]))
+    if node.requires_grad:
+        node.stamps = [current_stamp(x) for x in node.inputs]
+    else:
+        node.op, node.inputs, node.stamps = None, (), []
+    node.own_stamp = current_stamp(node)

@@ -1,0 +1,323 @@
+"""Arithmetic on the elements of one tensor or of two of the same shape.
+
+The functions (`add`, ...) take tensors of any shapes that broadcast together; they make the broadcasting visible, as
+`BroadcastTo` nodes. The op objects (``EWiseAdd()``, ...) take equal shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd import TensorOp
+from ..backend_selection import array_api
+from ..tensor import Tensor
+from .matching import ElementwiseOp, match, scalar_of
+
+__all__ = [
+    "AddScalar",
+    "Clip",
+    "DivScalar",
+    "EWiseAdd",
+    "EWiseDiv",
+    "EWiseMul",
+    "EWisePow",
+    "Maximum",
+    "Minimum",
+    "MulScalar",
+    "Negate",
+    "PowerScalar",
+    "Where",
+    "add",
+    "add_scalar",
+    "clip",
+    "divide",
+    "divide_scalar",
+    "maximum",
+    "minimum",
+    "mul_scalar",
+    "multiply",
+    "negate",
+    "power",
+    "power_scalar",
+    "where",
+]
+
+
+class EWiseAdd(ElementwiseOp):
+    """a + b; adjoints (g, g)."""
+
+    def compute(self, a: Any, b: Any) -> Any:
+        """a + b."""
+        return a + b
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """d(a + b)/da = d(a + b)/db = 1."""
+        return out_grad, out_grad
+
+
+def add(a: Tensor, b: Tensor) -> Tensor:
+    """a + b, elementwise."""
+    return EWiseAdd()(*match(a, b))
+
+
+class AddScalar(TensorOp):
+    """a + c for a number c; adjoint g."""
+
+    def __init__(self, scalar: float) -> None:
+        self.scalar = scalar_of(scalar)
+
+    def compute(self, a: Any) -> Any:
+        """a + c."""
+        return a + self.scalar
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """d(a + c)/da = 1."""
+        return out_grad
+
+
+def add_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a + scalar, elementwise."""
+    return AddScalar(scalar)(a)
+
+
+class EWiseMul(ElementwiseOp):
+    """a b, elementwise; adjoints (g b, g a)."""
+
+    def compute(self, a: Any, b: Any) -> Any:
+        """a * b."""
+        return a * b
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """d(ab)/da = b, d(ab)/db = a."""
+        a, b = node.inputs
+        return out_grad * b, out_grad * a
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """a * b, elementwise."""
+    return EWiseMul()(*match(a, b))
+
+
+class MulScalar(TensorOp):
+    """c a for a number c; adjoint c g."""
+
+    def __init__(self, scalar: float) -> None:
+        self.scalar = scalar_of(scalar)
+
+    def compute(self, a: Any) -> Any:
+        """a * c."""
+        return a * self.scalar
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """d(ca)/da = c."""
+        return out_grad * self.scalar
+
+
+def mul_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a * scalar, elementwise."""
+    return MulScalar(scalar)(a)
+
+
+class EWisePow(ElementwiseOp):
+    """a to the power b, elementwise; adjoints (g b a^(b-1), g a^b log a)."""
+
+    def compute(self, a: Any, b: Any) -> Any:
+        """a ** b."""
+        return a**b
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor | None]:
+        """d(a^b)/da = b a^(b-1); d(a^b)/db = a^b log a, taken as 0 where a <= 0 and the logarithm does not exist."""
+        from . import greater, log, ones_like
+
+        a, b = node.inputs
+        grad_a = out_grad * b * a ** (b - 1)
+        if not b.requires_grad:
+            return grad_a, None
+        safe = where(greater(a, 0), a, ones_like(a))
+        return grad_a, out_grad * a**b * log(safe)
+
+
+def power(a: Tensor, b: Tensor) -> Tensor:
+    """a ** b, elementwise."""
+    return EWisePow()(*match(a, b))
+
+
+class PowerScalar(TensorOp):
+    """a to the power of a number c; adjoint g c a^(c-1)."""
+
+    def __init__(self, scalar: float) -> None:
+        self.scalar = scalar_of(scalar)
+
+    def compute(self, a: Any) -> Any:
+        """a ** c."""
+        return a**self.scalar
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """d(a^c)/da = c a^(c-1), which is 0 for c = 0, at a = 0 too."""
+        (a,) = node.inputs
+        if self.scalar == 0:
+            return out_grad * 0
+        return out_grad * self.scalar * power_scalar(a, self.scalar - 1)
+
+
+def power_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a ** scalar, elementwise."""
+    return PowerScalar(scalar)(a)
+
+
+class EWiseDiv(ElementwiseOp):
+    """a / b, elementwise; adjoints (g / b, -g a / b^2)."""
+
+    def compute(self, a: Any, b: Any) -> Any:
+        """a / b."""
+        return a / b
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """d(a/b)/da = 1/b, d(a/b)/db = -a/b^2."""
+        a, b = node.inputs
+        return out_grad / b, -out_grad * a / (b * b)
+
+
+def divide(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, elementwise."""
+    return EWiseDiv()(*match(a, b))
+
+
+class DivScalar(TensorOp):
+    """a / c for a number c; adjoint g / c."""
+
+    def __init__(self, scalar: float) -> None:
+        self.scalar = scalar_of(scalar)
+
+    def compute(self, a: Any) -> Any:
+        """a / c."""
+        return a / self.scalar
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """d(a/c)/da = 1/c."""
+        return out_grad / self.scalar
+
+
+def divide_scalar(a: Tensor, scalar: float) -> Tensor:
+    """a / scalar, elementwise."""
+    return DivScalar(scalar)(a)
+
+
+class Negate(TensorOp):
+    """-a; adjoint -g."""
+
+    def compute(self, a: Any) -> Any:
+        """-a."""
+        return -a
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """d(-a)/da = -1."""
+        return -out_grad
+
+
+def negate(a: Tensor) -> Tensor:
+    """-a, elementwise."""
+    return Negate()(a)
+
+
+class Maximum(ElementwiseOp):
+    """The larger of a and b, elementwise; the adjoint goes to the larger one, in halves to equal ones."""
+
+    def compute(self, a: Any, b: Any) -> Any:
+        """max(a, b); NaN if either is."""
+        return array_api.maximum(a, b)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """1 to the larger, 1/2 each where a = b."""
+        from . import equal, greater
+
+        a, b = node.inputs
+        tie = equal(a, b) / 2
+        return out_grad * (greater(a, b) + tie), out_grad * (greater(b, a) + tie)
+
+
+def maximum(a: Tensor, b: Tensor) -> Tensor:
+    """The larger of a and b, elementwise."""
+    return Maximum()(*match(a, b))
+
+
+class Minimum(ElementwiseOp):
+    """The smaller of a and b, elementwise; the adjoint goes to the smaller one, in halves to equal ones."""
+
+    def compute(self, a: Any, b: Any) -> Any:
+        """min(a, b); NaN if either is."""
+        return array_api.minimum(a, b)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """1 to the smaller, 1/2 each where a = b."""
+        from . import equal, less
+
+        a, b = node.inputs
+        tie = equal(a, b) / 2
+        return out_grad * (less(a, b) + tie), out_grad * (less(b, a) + tie)
+
+
+def minimum(a: Tensor, b: Tensor) -> Tensor:
+    """The smaller of a and b, elementwise."""
+    return Minimum()(*match(a, b))
+
+
+class Where(TensorOp):
+    """a where the condition holds, b elsewhere; each adjoint is g where that operand was taken, and exactly 0 elsewhere."""
+
+    def __call__(self, *args: Any) -> Tensor:
+        """Make the node for ``Where()(condition, a, b)``: three tensors of one shape."""
+        if len({x.shape for x in args}) > 1:
+            raise ValueError(f"Where: shapes {', '.join(str(x.shape) for x in args)} differ; ndl.where broadcasts them")
+        return super().__call__(*args)
+
+    def compute(self, condition: Any, a: Any, b: Any) -> Any:
+        """A selection: a NaN in the operand that is not taken does not spread."""
+        return array_api.where(condition, a, b)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[None, Tensor, Tensor]:
+        """The condition is piecewise constant and has no gradient."""
+        condition = node.inputs[0]
+        zero = out_grad * 0
+        return None, where(condition, out_grad, zero), where(condition, zero, out_grad)
+
+
+def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Elements of `a` where `condition` is not 0, of `b` elsewhere."""
+    from .matching import as_tensor, broadcast_together
+
+    like = next((x for x in (a, b, condition) if isinstance(x, Tensor)), None)
+    a, b = match(as_tensor(a, like), as_tensor(b, like))
+    condition, a, b = broadcast_together(as_tensor(condition, like), a, b)
+    return Where()(condition, a, b)
+
+
+class Clip(TensorOp):
+    """a limited to [low, high]; adjoint g inside the limits (and on them), 0 outside."""
+
+    def __init__(self, low: float | None = None, high: float | None = None) -> None:
+        self.low = low
+        self.high = high
+
+    def compute(self, a: Any) -> Any:
+        """min(max(a, low), high)."""
+        if self.low is not None:
+            a = array_api.maximum(a, self.low)
+        if self.high is not None:
+            a = array_api.minimum(a, self.high)
+        return a
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """1 where the element was kept."""
+        from . import equal
+
+        return out_grad * equal(node, node.inputs[0])
+
+
+def clip(a: Tensor, low: float | None = None, high: float | None = None) -> Tensor:
+    """`a` limited to the interval [low, high]; None leaves a side open."""
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"clip: low is {low} and high {high}; low must not be above high")
+    if low is None and high is None:
+        raise ValueError("clip: give low, high, or both")
+    return Clip(low, high)(a)

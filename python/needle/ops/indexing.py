@@ -1,0 +1,105 @@
+"""Indexing by NumPy's rules: ints drop their axis, slices keep it, integer arrays choose elements."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..autograd import TensorOp
+from ..backend_selection import NDArray, array_api
+from ..tensor import Tensor
+
+__all__ = ["GetItem", "Scatter", "getitem"]
+
+Index = tuple[Any, ...]
+
+
+class GetItem(TensorOp):
+    """a[index]; the adjoint is zeros with g added at the elements that were read."""
+
+    def __init__(self, index: Any) -> None:
+        self.index = index
+
+    def compute(self, a: Any) -> Any:
+        """A view for ints and slices; elements gathered into a new array for integer arrays."""
+        places, shape = locate(self.index, a.shape)
+        if isinstance(places, np.ndarray):
+            return array_api.reshape(array_api.take(array_api.reshape(a, (-1,)), places, 0), shape)
+        return array_api.reshape(a[places], shape)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """An element that was read several times gets the sum of those adjoints."""
+        return Scatter(self.index, node.inputs[0].shape)(out_grad)
+
+
+class Scatter(TensorOp):
+    """Zeros of a given shape with the input added at ``[index]``: the transpose of `GetItem`, as which it differentiates."""
+
+    def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
+        self.index = index
+        self.shape = shape
+
+    def compute(self, a: Any) -> Any:
+        """Zeros, then ``out[index] += a``, repeated places adding up."""
+        places, _ = locate(self.index, self.shape)
+        if isinstance(places, np.ndarray):
+            flat = array_api.zeros((prod(self.shape),), dtype=a.dtype, device=a.device)
+            array_api.add.at(flat, places, array_api.reshape(a, (-1,)))
+            return array_api.reshape(flat, self.shape)
+        out = array_api.zeros(self.shape, dtype=a.dtype, device=a.device)
+        out[places] = array_api.reshape(a, out[places].shape)
+        return out
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """Reading at the places that were written."""
+        return GetItem(self.index)(out_grad)
+
+
+def getitem(a: Tensor, index: Any) -> Tensor:
+    """a[index] by NumPy's rules."""
+    return GetItem(_settled(index))(a)
+
+
+def _settled(index: Any) -> Any:
+    """`index` with every Tensor, NDArray and list in it as an array of integers, which is copied."""
+    if isinstance(index, tuple):
+        return tuple(map(_settled, index))
+    if isinstance(index, (Tensor, NDArray, np.ndarray, list)) and not isinstance(index, (int, np.integer)):
+        array = np.array(index.numpy() if isinstance(index, Tensor) else index)
+        if array.dtype == bool:
+            return array
+        whole = array.astype(np.int64)
+        if array.size and not np.array_equal(whole, array):
+            raise IndexError(f"index arrays must hold whole numbers, got {array.ravel()[:4]}")
+        return whole
+    return index
+
+
+def locate(index: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """Where ``[index]`` reads in an array of `shape`, and the shape of the result.
+
+    The places are a tuple of slices with one entry per axis if `index` holds only ints, slices, None and Ellipsis, and
+    an array of positions in the flattened array if it holds integer arrays.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, np.ndarray) for part in parts):
+        positions = np.arange(prod(shape)).reshape(shape)[index]
+        return positions.reshape(-1), positions.shape
+    # NumPy applies the index to an array without elements of its own, which checks it and gives the shape.
+    result = np.broadcast_to(np.empty((), bool), shape)[index].shape
+    return _slices(parts, shape), result
+
+
+def _slices(parts: Index, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """One slice per axis that reads the elements that ints, slices, None and Ellipsis choose."""
+    given = [part for part in parts if part is not None]
+    if Ellipsis in given:
+        hole = given.index(Ellipsis)
+        given[hole : hole + 1] = [slice(None)] * (len(shape) - len(given) + 1)
+    given += [slice(None)] * (len(shape) - len(given))
+    return tuple(
+        part if isinstance(part, slice) else slice(int(part) % extent, int(part) % extent + 1)
+        for part, extent in zip(given, shape)
+    )

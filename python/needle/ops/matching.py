@@ -1,0 +1,103 @@
+"""Making operands agree: broadcasting and dtype promotion as visible nodes of the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import TensorOp
+from ..tensor import Tensor, as_number
+
+
+class ElementwiseOp(TensorOp):
+    """An operator of two tensors of one shape."""
+
+    def __call__(self, *args: Any) -> Tensor:
+        """Make the node for ``op(a, b)``."""
+        a, b = args
+        if a.shape != b.shape:
+            raise ValueError(
+                f"{type(self).__name__}: shapes {a.shape} and {b.shape} differ; the op takes equal shapes, "
+                "the operators and named functions (a + b, ndl.add(a, b)) broadcast"
+            )
+        return Tensor.make_from_op(self, args)
+
+
+def match(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """`a` and `b` in one shape and dtype, through `Cast` and `BroadcastTo` nodes where they differ."""
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        like = a if isinstance(a, Tensor) else b
+        a, b = as_tensor(a, like), as_tensor(b, like)
+    if a.dtype != b.dtype:
+        a, b = promote(a, b)
+    if a.shape != b.shape:
+        a, b = broadcast_together(a, b)
+    return a, b
+
+
+def promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """`a` and `b` in the dtype that holds both: NumPy's rule, but an integer with a float gives the float's dtype."""
+    from .shape import cast
+
+    dtype = promoted_dtype(a.dtype, b.dtype)
+    return cast(a, dtype), cast(b, dtype)
+
+
+def promoted_dtype(a: str, b: str) -> str:
+    """The dtype of an operation between dtypes `a` and `b`."""
+    if a == b:
+        return a
+    if a.startswith("float") != b.startswith("float"):
+        return a if a.startswith("float") else b
+    return np.promote_types(a, b).name
+
+
+def broadcast_together(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Every tensor in the shape that NumPy's broadcasting gives all of them."""
+    from .shape import broadcast_to
+
+    shapes = [x.shape for x in tensors]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"shapes {', '.join(map(str, shapes))} do not broadcast together: compared from the right, extents must be "
+            "equal or 1"
+        ) from None
+    return tuple(x if x.shape == shape else broadcast_to(x, shape) for x in tensors)
+
+
+def as_tensor(value: Any, like: Tensor | None) -> Tensor:
+    """`value` as a Tensor; a number or array becomes a constant on the device of `like`."""
+    if isinstance(value, Tensor):
+        return value
+    number = as_number(value)
+    if number is None or like is None:
+        return Tensor(value, device=None if like is None else like.device, requires_grad=False)
+    dtype = like.dtype
+    if isinstance(number, float) and not dtype.startswith("float"):
+        dtype = "float32"
+    return Tensor(number, device=like.device, dtype=dtype, requires_grad=False)
+
+
+def scalar_of(value: Any) -> float | int:
+    """`value` as the Python number that an op keeps."""
+    number = as_number(value)
+    if number is None:
+        raise TypeError(f"expected a number or an array of one element, got {value!r}")
+    return number
+
+
+def axes_tuple(axes: int | tuple[int, ...] | list[int] | None, ndim: int, name: str) -> tuple[int, ...]:
+    """`axes` as a sorted tuple of axes 0 .. ndim - 1; None stands for all."""
+    if axes is None:
+        return tuple(range(ndim))
+    given = (axes,) if isinstance(axes, (int, np.integer)) else tuple(axes)
+    for axis in given:
+        if not -ndim <= axis < ndim:
+            raise np.exceptions.AxisError(f"{name}: axis {axis} is out of bounds for a tensor with {ndim} axes")
+    positive = sorted(int(axis) % ndim for axis in given)
+    if len(set(positive)) < len(positive):
+        raise ValueError(f"{name}: an axis stands twice in {tuple(given)}")
+    return tuple(positive)

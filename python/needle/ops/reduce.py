@@ -1,0 +1,145 @@
+"""Reductions: sum, mean, variance, largest and smallest element, over any axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd import TensorOp
+from ..backend_selection import array_api
+from ..tensor import Tensor
+from .matching import axes_tuple
+
+__all__ = ["Max", "Mean", "Min", "Summation", "Var", "max", "mean", "min", "sum_to", "summation", "var"]
+
+Axes = int | tuple[int, ...] | None
+
+
+class Reduction(TensorOp):
+    """What reductions share: the axes, and how an adjoint gets them back."""
+
+    def __init__(self, axes: Axes = None, keepdims: bool = False) -> None:
+        self.axes = axes
+        self.keepdims = keepdims
+
+    def spread(self, reduced: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """`reduced`, repeated along the axes that were reduced, in the `shape` of the input."""
+        from .shape import broadcast_to, reshape
+
+        axes = axes_tuple(self.axes, len(shape), type(self).__name__)
+        kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
+        return broadcast_to(reshape(reduced, kept), shape)
+
+    def count(self, shape: tuple[int, ...]) -> int:
+        """How many elements of the input go into one of the output."""
+        number = 1
+        for axis in axes_tuple(self.axes, len(shape), type(self).__name__):
+            number *= shape[axis]
+        return number
+
+
+class Summation(Reduction):
+    """The sum over some axes; the adjoint is repeated along them."""
+
+    def compute(self, a: Any) -> Any:
+        """The sum of `a` over the axes."""
+        axes = axes_tuple(self.axes, a.ndim, "summation")
+        return array_api.sum(a, axis=axes, keepdims=self.keepdims)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """Every element enters the sum with weight 1."""
+        return self.spread(out_grad, node.inputs[0].shape)
+
+
+def summation(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
+    """Sum over `axes`: None for all, an int or a tuple."""
+    return Summation(axes, keepdims)(a)
+
+
+class Mean(Reduction):
+    """The mean over some axes; the adjoint is repeated along them and divided by their number of elements."""
+
+    def compute(self, a: Any) -> Any:
+        """The sum, divided by the number of elements."""
+        axes = axes_tuple(self.axes, a.ndim, "mean")
+        return array_api.sum(a, axis=axes, keepdims=self.keepdims) / self.count(a.shape)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """Every element enters the mean with weight 1/n."""
+        shape = node.inputs[0].shape
+        return self.spread(out_grad / self.count(shape), shape)
+
+
+def mean(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
+    """Mean over `axes`: None for all, an int or a tuple."""
+    return Mean(axes, keepdims)(a)
+
+
+class Var(Reduction):
+    """The variance over some axes, 1/n sum (a - mean)^2; adjoint 2/n (a - mean) g."""
+
+    def compute(self, a: Any) -> Any:
+        """The mean squared deviation from the mean, in two passes, which keeps its digits where the mean is large."""
+        axes, n = axes_tuple(self.axes, a.ndim, "var"), self.count(a.shape)
+        deviation = a - array_api.sum(a, axis=axes, keepdims=True) / n
+        return array_api.sum(deviation * deviation, axis=axes, keepdims=self.keepdims) / n
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """d var/da_i = 2/n (a_i - mean); the mean's own dependence on a_i cancels."""
+        (a,) = node.inputs
+        deviation = a - mean(a, self.axes, keepdims=True)
+        return self.spread(out_grad * (2 / self.count(a.shape)), a.shape) * deviation
+
+
+def var(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
+    """Variance over `axes`: None for all, an int or a tuple. Divides by n, as NumPy does."""
+    return Var(axes, keepdims)(a)
+
+
+class _Extremum(Reduction):
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """1 to the extreme element, in equal parts where several are equal."""
+        from .compare import equal
+
+        (a,) = node.inputs
+        reached = equal(a, self.spread(node, a.shape))
+        ties = summation(reached, self.axes, self.keepdims)
+        return self.spread(out_grad / ties, a.shape) * reached
+
+
+class Max(_Extremum):
+    """The largest element over some axes; the adjoint goes to it, in equal parts to equal ones."""
+
+    def compute(self, a: Any) -> Any:
+        """The largest element."""
+        return array_api.max(a, axis=axes_tuple(self.axes, a.ndim, "max"), keepdims=self.keepdims)
+
+
+def max(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
+    """Largest element over `axes`: None for all, an int or a tuple."""
+    return Max(axes, keepdims)(a)
+
+
+class Min(_Extremum):
+    """The smallest element over some axes; the adjoint goes to it, in equal parts to equal ones."""
+
+    def compute(self, a: Any) -> Any:
+        """The smallest element."""
+        return array_api.min(a, axis=axes_tuple(self.axes, a.ndim, "min"), keepdims=self.keepdims)
+
+
+def min(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
+    """Smallest element over `axes`: None for all, an int or a tuple."""
+    return Min(axes, keepdims)(a)
+
+
+def sum_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Sum `a` over the axes along which a tensor of `shape` was broadcast to it: the transpose of `broadcast_to`."""
+    from .shape import reshape
+
+    if a.shape == shape:
+        return a
+    new = len(a.shape) - len(shape)
+    axes = tuple(
+        axis for axis, extent in enumerate(a.shape) if axis < new or (shape[axis - new] == 1 and extent != 1)
+    )
+    return reshape(summation(a, axes), shape)

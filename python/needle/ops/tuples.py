@@ -1,0 +1,83 @@
+"""Between Tensors and tuples of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd import TensorOp, TensorTuple, TensorTupleOp
+from ..tensor import Tensor
+from .matching import scalar_of
+
+__all__ = [
+    "FusedAddScalars",
+    "MakeTensorTuple",
+    "TupleGetItem",
+    "fused_add_scalars",
+    "make_tuple",
+    "tuple_get_item",
+]
+
+
+class MakeTensorTuple(TensorTupleOp):
+    """The tuple of its inputs; each adjoint is its element of the adjoint tuple."""
+
+    def compute(self, *arrays: Any) -> tuple[Any, ...]:
+        """The arrays, as a tuple."""
+        return arrays
+
+    def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> tuple[Tensor, ...]:
+        """Element i of the adjoint belongs to input i."""
+        return tuple(out_grad[i] for i in range(len(out_grad)))
+
+
+def make_tuple(*tensors: Tensor) -> TensorTuple:
+    """A TensorTuple of `tensors`."""
+    return MakeTensorTuple()(*tensors)
+
+
+class TupleGetItem(TensorOp):
+    """Element `index` of a tuple; its adjoint is that element's, zeros for the others."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def compute(self, arrays: tuple[Any, ...]) -> Any:
+        """arrays[index]."""
+        return arrays[self.index]
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> TensorTuple:
+        """The adjoint at `index`, zeros elsewhere."""
+        from .shape import zeros
+
+        specs = node.inputs[0].spec
+        shares = [zeros(s.shape, s.dtype, s.device) for s in specs]
+        shares[self.index] = out_grad
+        return make_tuple(*shares)
+
+
+def tuple_get_item(value: TensorTuple, index: int) -> Tensor:
+    """Element `index` of a TensorTuple."""
+    if not -len(value) <= index < len(value):
+        raise IndexError(f"tuple_get_item: index {index} is out of range for a tuple of {len(value)}")
+    return TupleGetItem(index % len(value))(value)
+
+
+class FusedAddScalars(TensorTupleOp):
+    """(a + c0, a + c1); the adjoint of a is the sum of the two."""
+
+    def __init__(self, c0: float, c1: float) -> None:
+        self.c0 = scalar_of(c0)
+        self.c1 = scalar_of(c1)
+
+    def compute(self, a: Any) -> tuple[Any, Any]:
+        """(a + c0, a + c1)."""
+        return a + self.c0, a + self.c1
+
+    def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> Tensor:
+        """Both elements grow with a at rate 1."""
+        return out_grad[0] + out_grad[1]
+
+
+def fused_add_scalars(a: Tensor, c0: float, c1: float) -> TensorTuple:
+    """The pair (a + c0, a + c1), made by one op."""
+    return FusedAddScalars(c0, c1)(a)

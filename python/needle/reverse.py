@@ -1,0 +1,199 @@
+"""Reverse-mode automatic differentiation: the graph, walked from the output back to the leaves.
+
+For a scalar L and a node v, the *adjoint* of v is dL/dv. The adjoint of the output is given. Every node hands each of
+its inputs a share of its own adjoint (`Op.gradient`), and the adjoint of a node is the sum of the shares that its
+consumers hand it:
+
+    adjoint(v) = sum over consumers w of v:  adjoint(w) * dw/dv
+
+Walking in reverse topological order, a node is reached when all its consumers have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+from .modes import current_stamp, enable_grad, modes, no_grad
+
+if TYPE_CHECKING:
+    from .autograd import Value
+    from .tensor import Tensor
+
+
+def find_topo_sort(node_list: Iterable[Value]) -> list[Value]:
+    """Give all nodes that `node_list` depends on, and these, so that every node comes after its inputs.
+
+    Post-order depth-first: the inputs of a node are visited in the order of ``node.inputs``, then the node; each node
+    once. Without recursion, since graphs may be 100,000 nodes deep.
+    """
+    order: list[Value] = []
+    visited: set[Value] = set()
+    for root in node_list:
+        if root in visited:
+            continue
+        visited.add(root)
+        path = [(root, iter(root.inputs))]
+        while path:
+            node, inputs = path[-1]
+            for x in inputs:
+                if x not in visited:
+                    visited.add(x)
+                    path.append((x, iter(x.inputs)))
+                    break
+            else:
+                path.pop()
+                order.append(node)
+    return order
+
+
+def compute_gradient_of_variables(output_tensor: Tensor, out_grad: Tensor) -> None:
+    """Store in ``grad`` of every leaf that requires it the derivative of `output_tensor`, weighted by `out_grad`.
+
+    Nodes are visited in reverse topological order. At each, the shares of its adjoint that its consumers handed over
+    are summed; a leaf (or a node that asked by ``retain_grad``) keeps the sum; any other node hands shares on to its
+    inputs. When no graph of the gradient is wanted, the walk lets go of each node as it leaves it.
+    """
+    shares: dict[Value, list[Any]] = {output_tensor: [out_grad]}
+    order = find_topo_sort([output_tensor])
+    while order:
+        node = order.pop()
+        if node not in shares:
+            continue
+        adjoint = sum_node_list(shares.pop(node))
+        if node.is_leaf() or node.keeps_grad:
+            node.grad = in_dtype_of(node, adjoint)
+        if node.is_leaf():
+            continue
+        with unchanged(node):
+            gradients = node.op.gradient_as_tuple(adjoint, node)
+        for x, gradient in zip(node.inputs, gradients):
+            if gradient is not None and x.requires_grad:
+                shares.setdefault(x, []).append(gradient)
+        if not modes.grad_enabled:
+            node.inputs = FREED
+
+
+def sum_node_list(node_list: list[Any]) -> Any:
+    """The sum of the nodes, without an addition to zero in front."""
+    return reduce(add, node_list)
+
+
+def in_dtype_of(leaf: Any, adjoint: Any) -> Any:
+    """The adjoint in the dtype of its leaf; fractions that an integer leaf could not hold stay floats."""
+    if adjoint.dtype == leaf.dtype or not leaf.dtype.startswith("float"):
+        return adjoint
+    return adjoint.astype(leaf.dtype)
+
+
+def backward(tensor: Tensor, out_grad: Tensor | None = None, create_graph: bool = True) -> None:
+    """Differentiate `tensor` with respect to every leaf it depends on that requires a gradient.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        What to differentiate; not only a scalar: see `out_grad`.
+    out_grad : Tensor, optional
+        Adjoint of `tensor`, of its shape; ones by default. The result is the derivative of ``(tensor * out_grad).sum()``.
+    create_graph : bool
+        Whether the gradients are nodes of a graph, so that they can be differentiated in turn. False is what training
+        loops want: gradients are plain data, and the graph of `tensor` is freed on the way.
+
+    Notes
+    -----
+    Gradients are stored in ``grad``, replacing what was there.
+
+    Raises
+    ------
+    RuntimeError
+        If nothing in the graph requires a gradient, if the graph was freed, or if data that a derivative needs was
+        replaced or written in place since the forward pass.
+    """
+    from . import autograd, init
+
+    if not tensor.requires_grad:
+        raise RuntimeError("backward: this tensor does not require a gradient, and neither does anything it depends on")
+    if out_grad is None:
+        out_grad = init.ones(*tensor.shape, device=tensor.device, dtype=tensor.dtype)
+    elif out_grad.shape != tensor.shape:
+        raise ValueError(f"backward: out_grad has shape {out_grad.shape}, the tensor {tensor.shape}; they must agree")
+    with enable_grad() if create_graph else no_grad():
+        autograd.compute_gradient_of_variables(tensor, out_grad)
+
+
+class Freed(tuple):  # type: ignore[type-arg]
+    """The inputs of a node whose graph an earlier ``backward(create_graph=False)`` has let go of."""
+
+    __slots__ = ()
+
+
+FREED = Freed()
+
+
+class Stale:
+    """Stands for data that changed between forward and backward: it has a shape, and any use of its values raises."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, array: Any, message: str) -> None:
+        self.shape, self.dtype, self.device = array.shape, array.dtype, getattr(array, "device", None)
+        self._message = message
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(self._message)
+
+    def _raise(self, *operands: object) -> Any:
+        raise RuntimeError(self._message)
+
+    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _raise
+    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __neg__ = __getitem__ = __len__ = __iter__ = __array__ = _raise
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _raise  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+@contextmanager
+def _with_stale_data(values: list[tuple[Value, str]]) -> Iterator[None]:
+    """Within the block, the data of each value cannot be read, only its shape."""
+    saved = [(value, value.cached_data) for value, _ in values]
+    for value, message in values:
+        data = value.cached_data
+        value.cached_data = tuple(Stale(x, message) for x in data) if isinstance(data, tuple) else Stale(data, message)
+    try:
+        yield
+    finally:
+        for value, data in saved:
+            value.cached_data = data
+
+
+_NOTHING = nullcontext()
+
+
+def unchanged(node: Any) -> Any:
+    """A block in which the gradient of `node` may read the data that the forward pass read, and nothing newer.
+
+    Data that was replaced or written in place since the node was computed cannot be read within the block: a derivative
+    that needs it raises, one that does not (that of a sum, say) goes through.
+    """
+    if node.inputs is FREED:
+        raise RuntimeError(
+            "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
+            "run the forward pass again, or keep the graph with create_graph=True"
+        )
+    changed = [
+        (x, _changed_message(node, f"its input {position}", x))
+        for position, (x, stamp) in enumerate(zip(node.inputs, node.stamps))
+        if stamp is not None and current_stamp(x) != stamp
+    ]
+    if node.own_stamp is not None and current_stamp(node) != node.own_stamp:
+        changed.append((node, _changed_message(node, "its output", node)))
+    return _with_stale_data(changed) if changed else _NOTHING
+
+
+def _changed_message(node: Any, role: str, value: Any) -> str:
+    return (
+        f"backward: the derivative of {type(node.op).__name__} needs {role} (shape {value.shape}), but that data was "
+        "replaced or written in place after the forward pass; compute the gradient first, or work on a copy"
+    )

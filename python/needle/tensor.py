@@ -1,0 +1,305 @@
+"""Tensor: a node that holds one array, with the operators that people write.
+
+Every operator ends in a function of `needle.ops`, and so in `Value.make_from_op`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import backend_selection as backend
+from . import reverse
+from .autograd import TensorOp, Value
+
+if TYPE_CHECKING:
+    from .backend_selection import Device
+
+
+class Tensor(Value):
+    """A multi-dimensional array that remembers how it was made.
+
+    Parameters
+    ----------
+    array : number, list, numpy.ndarray, NDArray or Tensor
+        The data. A Tensor of the same dtype and device is shared, anything else is copied.
+    device : Device, optional
+        Where to put it; by default where `array` is if it is a Tensor, else ``default_device()``.
+    dtype : str, optional
+        By default that of `array` if it is a Tensor; else float32 on the ``nd`` backend, NumPy's choice under ``np``.
+    requires_grad : bool
+        Whether ``backward`` computes a gradient for this leaf.
+    """
+
+    __slots__ = ()
+
+    __array_ufunc__ = None  # NumPy leaves `array + tensor` to Tensor.__radd__
+
+    def __init__(
+        self,
+        array: Any,
+        *,
+        device: Device | None = None,
+        dtype: str | None = None,
+        requires_grad: bool = True,
+    ) -> None:
+        if isinstance(array, Tensor):
+            device = device or array.device
+            dtype = dtype or array.dtype
+            same = device == array.device and dtype == array.dtype
+            array = array.realize_cached_data()
+            if not same:
+                array = backend.as_array(array, device=device, dtype=dtype)
+        else:
+            array = backend.as_array(array, device=device, dtype=dtype)
+        self._set(None, (), array, requires_grad)
+
+    # What it is -------------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extent of each axis."""
+        data = self.cached_data
+        return (self.recorded_spec if data is None else data).shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> str:
+        """Name of the element type, such as ``"float32"``."""
+        data = self.cached_data
+        return str((self.recorded_spec if data is None else data).dtype)
+
+    @property
+    def device(self) -> Device:
+        """Where the data lives."""
+        return self.spec.device  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        size = 1
+        for extent in self.shape:
+            size *= extent
+        return size
+
+    @property
+    def data(self) -> Tensor:
+        """The same data without the graph; assign a Tensor of the same dtype to replace the data."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Tensor.data takes a Tensor, not {type(value).__name__}")
+        if value.dtype != self.dtype:
+            raise TypeError(f"Tensor.data: the tensor is {self.dtype}, the new data {value.dtype}; cast it first")
+        self.cached_data = value.realize_cached_data()
+
+    def detach(self) -> Tensor:
+        """The same data as a leaf that requires no gradient. A lazy tensor stays lazy."""
+        if self.cached_data is not None:
+            return Tensor.make_const(self.cached_data)  # type: ignore[no-any-return]
+        detached: Tensor = Tensor.make_const(None)
+        detached.op, detached.inputs, detached.stamps = Detach(), (self,), [None]
+        detached.recorded_spec = self.recorded_spec
+        return detached
+
+    # Reading values ---------------------------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """The data as a NumPy array of its own."""
+        data = self.realize_cached_data()
+        return np.array(data) if isinstance(data, np.ndarray) else data.numpy()  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a Tensor becomes a NumPy array by copying; NDArray shares its memory")
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    def item(self) -> float | int | bool:
+        """The one element of a one-element tensor, as a Python number."""
+        return self.numpy().item()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __repr__(self) -> str:
+        kind = "Parameter" if type(self).__name__ == "Parameter" else "Tensor"
+        parts = [kind, str(self.shape), self.dtype]
+        if self.cached_data is not None:
+            parts.append(_glance(self.cached_data, self.size))
+        if self.op is not None:
+            parts.append(f"= {self.op!r}")
+        return " ".join(parts) + (", lazy" if self.cached_data is None else "")
+
+    def __str__(self) -> str:
+        return repr(self) if self.cached_data is None else str(self.numpy())
+
+    # Differentiating --------------------------------------------------------------------------------------------------
+
+    def backward(self, out_grad: Tensor | None = None, create_graph: bool = True) -> None:
+        """Differentiate this tensor with respect to every leaf that requires it; see `needle.reverse.backward`."""
+        reverse.backward(self, out_grad, create_graph)
+
+    def retain_grad(self) -> Tensor:
+        """Ask `backward` to give this node a ``grad`` too, although it is no leaf."""
+        self.keeps_grad = True
+        return self
+
+    # Operators --------------------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Tensor:
+        return _apply(self, other, ops.add, ops.add_scalar)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _apply(self, other, ops.multiply, ops.mul_scalar)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _apply(self, other, _subtract, _subtract_scalar)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops.negate(self) + other
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _apply(self, other, ops.divide, ops.divide_scalar)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops.divide(_constant(other, self), self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _apply(self, other, ops.power, ops.power_scalar)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops.power(_constant(other, self), self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        if not isinstance(other, Tensor):
+            other = Tensor(other, device=self.device, requires_grad=False)
+        if self.dtype != other.dtype:
+            return ops.matmul(self, other)
+        return ops.MatMul()(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return Tensor(other, device=self.device, requires_grad=False) @ self
+
+    def __neg__(self) -> Tensor:
+        return ops.negate(self)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, index)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(self.shape[0]))
+
+    def matmul(self, other: Tensor) -> Tensor:
+        """Matrix product ``self @ other``."""
+        return self @ other
+
+    def sum(self, axes: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """Sum over `axes` (all of them by default)."""
+        return ops.summation(self, axes, keepdims)
+
+    def mean(self, axes: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """Mean over `axes` (all of them by default)."""
+        return ops.mean(self, axes, keepdims)
+
+    def max(self, axes: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """Largest element over `axes` (all of them by default)."""
+        return ops.max(self, axes, keepdims)
+
+    def min(self, axes: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """Smallest element over `axes` (all of them by default)."""
+        return ops.min(self, axes, keepdims)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in row-major order in another shape; one extent may be -1."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def broadcast_to(self, shape: tuple[int, ...]) -> Tensor:
+        """Repeat along axes of extent 1, and along new ones in front, up to `shape`."""
+        return ops.broadcast_to(self, shape)
+
+    def transpose(self, axes: tuple[int, int] | None = None) -> Tensor:
+        """Swap two axes, the last two by default."""
+        return ops.transpose(self, axes)
+
+    def astype(self, dtype: str) -> Tensor:
+        """The elements cast to another dtype."""
+        return ops.cast(self, dtype)
+
+
+class Detach(TensorOp):
+    """The input's data, cut from the input's graph: what `Tensor.detach` gives for a lazy tensor."""
+
+    def compute(self, a: Any) -> Any:
+        """Give `a` itself."""
+        return a
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> None:
+        """No gradient passes: that is what detaching means."""
+
+
+def _apply(
+    tensor: Tensor, other: Any, binary: Callable[[Tensor, Tensor], Tensor], scalar: Callable[[Tensor, Any], Tensor]
+) -> Tensor:
+    """Apply `binary` if the other operand is a Tensor or an array, `scalar` if it is a number."""
+    if isinstance(other, Tensor):
+        return binary(tensor, other)
+    if isinstance(other, (int, float)):
+        return scalar(tensor, other)
+    number = as_number(other)
+    if number is not None:
+        return scalar(tensor, number)
+    if isinstance(other, (np.ndarray, backend.NDArray, list, tuple)):
+        return binary(tensor, Tensor(other, device=tensor.device, requires_grad=False))
+    return NotImplemented
+
+
+def as_number(value: Any) -> float | int | None:
+    """`value` as a Python number if it is a number or an array of one element, else None."""
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, np.generic) or (isinstance(value, (np.ndarray, backend.NDArray)) and value.size == 1):
+        return value.item()  # type: ignore[no-any-return]
+    return None
+
+
+def _subtract(a: Tensor, b: Tensor) -> Tensor:
+    """a - b as a + (-b): there is no operator for it."""
+    return ops.add(a, ops.negate(b))
+
+
+def _subtract_scalar(a: Tensor, scalar: float) -> Tensor:
+    return ops.add_scalar(a, -scalar)
+
+
+def _constant(value: Any, like: Tensor) -> Tensor:
+    """`value` as a constant on the device of `like`; a number takes its dtype (float32 if that is an integer)."""
+    number = as_number(value)
+    if number is None:
+        return Tensor(value, device=like.device, requires_grad=False)
+    dtype = like.dtype if like.dtype.startswith("float") else "float32"
+    return Tensor(operator.index(number) if isinstance(number, bool) else number, device=like.device, dtype=dtype, requires_grad=False)
+
+
+def _glance(data: Any, size: int) -> str:
+    """The first few elements, for a `repr` that takes the same time for any size."""
+    values = data if isinstance(data, np.ndarray) else data.as_numpy()
+    few = [values[index] for index, _ in zip(np.ndindex(values.shape), range(4))]
+    text = ", ".join(f"{x:.4g}" if isinstance(x, np.floating) else str(x) for x in few)
+    return f"[{text}{', ...' if size > 4 else ''}]"
+
+
+from . import ops  # noqa: E402  (ops are made of Tensors, and Tensor's operators of ops)
