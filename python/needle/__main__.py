@@ -21,9 +21,7 @@ def report() -> str:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "backend": f"{backend_selection.BACKEND} (NEEDLE_BACKEND)",
         **(_extension() if backend_selection.BACKEND == "nd" else {}),
-        "devices": ", ".join(
-            f"{device!r}{'' if device.enabled() else ' (not enabled)'}" for device in _devices()
-        ),
+        "devices": ", ".join(f"{device!r}{'' if device.enabled() else ' (not enabled)'}" for device in _devices()),
         "extras": ", ".join(name if find_spec(name) else f"{name} (missing)" for name in _EXTRAS),
     }
     width = max(map(len, facts))

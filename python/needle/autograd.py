@@ -1,20 +1,23 @@
 """The graph: a `Value` is a node, an `Op` says how a node is computed and how it is differentiated.
 
-``c = a * b`` makes a node that holds its op (``EWiseMul``), its inputs ``(a, b)`` and its data. That is the whole graph:
-there is no other record of it. `needle.reverse` walks it backwards; `needle.modes` says when nodes are computed.
+``c = a * b`` makes a node that holds its op (``EWiseMul``), its inputs ``(a, b)`` and its data. That is the whole
+graph: there is no other record of it. `needle.reverse` walks it backwards; `needle.modes` says when nodes are computed.
 """
 
 from __future__ import annotations
 
+import builtins
 import gc
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from . import backend_selection as backend
 from .backend_selection import settled
 from .modes import LAZY, current_stamp, modes, realize
+
+V = TypeVar("V", bound="Value")
 
 #: Set to True to record nodes instead of computing them, everywhere: what ``with ndl.lazy_mode():`` does in a block.
 LAZY_MODE = False
@@ -74,11 +77,8 @@ class Op:
 
     def gradient_as_tuple(self, out_grad: Value, node: Value) -> tuple[Any, ...]:
         """`gradient`, always as a tuple with one entry per input, and checked: entry i has the shape of input i."""
-        gradients = self.gradient(out_grad, node)
-        if isinstance(gradients, list):
-            gradients = tuple(gradients)
-        elif not isinstance(gradients, tuple):
-            gradients = (gradients,)
+        given = self.gradient(out_grad, node)
+        gradients: tuple[Any, ...] = tuple(given) if isinstance(given, (tuple, list)) else (given,)
         if len(gradients) != len(node.inputs):
             raise ValueError(
                 f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
@@ -148,8 +148,8 @@ class Value:
         "stamps",
     )
 
-    op: Op | None
-    inputs: tuple[Value, ...]
+    op: Any  # an Op, or None for a leaf
+    inputs: tuple[Any, ...]
     cached_data: Any
     requires_grad: bool
     grad: Any
@@ -169,7 +169,7 @@ class Value:
         self.own_stamp = None
 
     @classmethod
-    def make_from_op(cls, op: Op, inputs: tuple[Value, ...]) -> Any:
+    def make_from_op(cls: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
         """Make the node for `op` applied to `inputs`: the one door through which every node comes.
 
         With no interpreter on the stack the node is computed at once, and it keeps its inputs only if a gradient may
@@ -193,7 +193,7 @@ class Value:
         return node
 
     @classmethod
-    def make_const(cls, data: Any, requires_grad: bool = False) -> Any:
+    def make_const(cls: type[V], data: Any, requires_grad: bool = False) -> V:
         """A leaf that holds the array `data` itself; nothing is copied."""
         node = cls.__new__(cls)
         node._set(None, (), data, requires_grad)
@@ -228,7 +228,7 @@ class TensorTuple(Value):
     __slots__ = ()
 
     @property
-    def shape(self) -> tuple[tuple[int, ...], ...]:
+    def shape(self) -> Any:
         """The shapes of the elements."""
         return tuple(spec.shape for spec in self.spec)
 
@@ -241,13 +241,14 @@ class TensorTuple(Value):
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
-    def tuple(self) -> tuple[Tensor, ...]:
-        """The elements as a Python tuple of Tensors."""
-        return tuple(self)
-
     def numpy(self) -> tuple[np.ndarray, ...]:
         """The elements as a Python tuple of NumPy arrays."""
         return tuple(x.numpy() for x in self)
+
+    # After the annotations above, since it takes the name of the type.
+    def tuple(self) -> Any:
+        """The elements as a Python tuple of Tensors."""
+        return builtins.tuple(self)
 
     def __add__(self, other: TensorTuple) -> TensorTuple:
         if not isinstance(other, TensorTuple) or len(self) != len(other):
@@ -256,7 +257,7 @@ class TensorTuple(Value):
 
     def detach(self) -> TensorTuple:
         """The same data, without the graph."""
-        return TensorTuple.make_const(self.realize_cached_data())  # type: ignore[no-any-return]
+        return TensorTuple.make_const(self.realize_cached_data())
 
     def __repr__(self) -> str:
         made = "" if self.op is None else f" = {self.op!r}"
@@ -264,7 +265,7 @@ class TensorTuple(Value):
 
 
 def spec_of(data: Any, device: Any = None) -> Any:
-    """Shape, dtype and device of an array, or of each of a tuple of arrays; `device`, where given, instead of its own."""
+    """Shape, dtype and device of an array, or of each of a tuple of them; `device`, where given, instead of its own."""
     if isinstance(data, tuple):
         return tuple(spec_of(array, device) for array in data)
     if device is None:
@@ -291,7 +292,9 @@ def __getattr__(name: str) -> Any:
 
 
 from .reverse import compute_gradient_of_variables, find_topo_sort, sum_node_list  # noqa: E402  (these need the classes above)
-from .tensor import Tensor, ops  # noqa: E402
+
+from .tensor import Tensor  # noqa: E402  isort: skip
+from . import ops  # noqa: E402  isort: skip
 
 __all__ = [
     "LAZY_MODE",

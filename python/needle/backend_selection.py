@@ -16,7 +16,7 @@ if BACKEND == "nd":
     from .backend_ndarray.abstract import abstract_array, as_array, settled, stamp
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
-    from numpy import ndarray as NDArray  # type: ignore[assignment]
+    from numpy import ndarray as NDArray  # type: ignore[assignment]  # noqa: N812
 
     from .backend_numpy import (  # type: ignore[assignment]
         Device,

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from .backend_selection import settled, stamp
 
 if TYPE_CHECKING:
-    from .autograd import Op, Value
+    from .autograd import Op, V, Value
 
 
 class Interpreter(Protocol):
     """Decides what making a node means."""
 
-    def make(self, kind: type[Value], op: Op, inputs: tuple[Value, ...]) -> Value:
+    def make(self, kind: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
         """Give the node, of class `kind`, for `op` applied to `inputs`."""
 
 
@@ -53,12 +53,12 @@ def _grad(enabled: bool) -> Iterator[None]:
         modes.grad_enabled = before
 
 
-def no_grad():  # type: ignore[no-untyped-def]  # a context manager that is also a decorator
+def no_grad() -> AbstractContextManager[None]:
     """Within the block (or the decorated function), results require no gradient and keep no graph."""
     return _grad(False)
 
 
-def enable_grad():  # type: ignore[no-untyped-def]
+def enable_grad() -> AbstractContextManager[None]:
     """Within the block, undo an outer `no_grad`."""
     return _grad(True)
 
@@ -66,7 +66,7 @@ def enable_grad():  # type: ignore[no-untyped-def]
 class Lazy:
     """The interpreter of lazy mode: a node is recorded, and computed when its data is asked for."""
 
-    def make(self, kind: type[Value], op: Op, inputs: tuple[Value, ...]) -> Value:
+    def make(self, kind: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
         """Record the node. Its shape, dtype and device come from `Op.infer`, so a misfit raises here."""
         node = kind.__new__(kind)
         node._set(op, inputs, None, modes.grad_enabled and any(x.requires_grad for x in inputs))
@@ -78,7 +78,7 @@ class Lazy:
 LAZY = Lazy()
 
 
-def lazy_mode():  # type: ignore[no-untyped-def]
+def lazy_mode() -> AbstractContextManager[Interpreter]:
     """Within the block nodes are recorded, not computed: ``with ndl.lazy_mode(): ...``."""
     return interpreting(LAZY)
 

@@ -97,7 +97,7 @@ def backward(tensor: Tensor, out_grad: Tensor | None = None, create_graph: bool 
     tensor : Tensor
         What to differentiate; not only a scalar: see `out_grad`.
     out_grad : Tensor, optional
-        Adjoint of `tensor`, of its shape; ones by default. The result is the derivative of ``(tensor * out_grad).sum()``.
+        Adjoint of `tensor`, of its shape; ones by default. What is differentiated is ``(tensor * out_grad).sum()``.
     create_graph : bool
         Whether the gradients are nodes of a graph, so that they can be differentiated in turn. False is what training
         loops want: gradients are plain data, and the graph of `tensor` is freed on the way.
@@ -150,7 +150,7 @@ class Stale:
 
     __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _raise
     __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __neg__ = __getitem__ = __len__ = __iter__ = __array__ = _raise
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _raise  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _raise
     __hash__ = None  # type: ignore[assignment]
 
 

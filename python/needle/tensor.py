@@ -105,7 +105,7 @@ class Tensor(Value):
     def detach(self) -> Tensor:
         """The same data as a leaf that requires no gradient. A lazy tensor stays lazy."""
         if self.cached_data is not None:
-            return Tensor.make_const(self.cached_data)  # type: ignore[no-any-return]
+            return Tensor.make_const(self.cached_data)
         detached: Tensor = Tensor.make_const(None)
         detached.op, detached.inputs, detached.stamps = Detach(), (self,), [None]
         detached.recorded_spec = self.recorded_spec
@@ -116,7 +116,7 @@ class Tensor(Value):
     def numpy(self) -> np.ndarray:
         """The data as a NumPy array of its own."""
         data = self.realize_cached_data()
-        return np.array(data) if isinstance(data, np.ndarray) else data.numpy()  # type: ignore[no-any-return]
+        return np.array(data) if isinstance(data, np.ndarray) else data.numpy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
@@ -165,7 +165,7 @@ class Tensor(Value):
         return _apply(self, other, _subtract, _subtract_scalar)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return ops.negate(self) + other
+        return ops.negate(self) + other  # type: ignore[no-any-return]
 
     def __truediv__(self, other: Any) -> Tensor:
         return _apply(self, other, ops.divide, ops.divide_scalar)
@@ -264,7 +264,7 @@ def _apply(
         return scalar(tensor, number)
     if isinstance(other, (np.ndarray, backend.NDArray, list, tuple)):
         return binary(tensor, Tensor(other, device=tensor.device, requires_grad=False))
-    return NotImplemented
+    return NotImplemented  # type: ignore[no-any-return]
 
 
 def as_number(value: Any) -> float | int | None:
@@ -272,7 +272,7 @@ def as_number(value: Any) -> float | int | None:
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, np.generic) or (isinstance(value, (np.ndarray, backend.NDArray)) and value.size == 1):
-        return value.item()  # type: ignore[no-any-return]
+        return value.item()
     return None
 
 
@@ -291,7 +291,12 @@ def _constant(value: Any, like: Tensor) -> Tensor:
     if number is None:
         return Tensor(value, device=like.device, requires_grad=False)
     dtype = like.dtype if like.dtype.startswith("float") else "float32"
-    return Tensor(operator.index(number) if isinstance(number, bool) else number, device=like.device, dtype=dtype, requires_grad=False)
+    return Tensor(
+        operator.index(number) if isinstance(number, bool) else number,
+        device=like.device,
+        dtype=dtype,
+        requires_grad=False,
+    )
 
 
 def _glance(data: Any, size: int) -> str:

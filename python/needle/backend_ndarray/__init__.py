@@ -1,9 +1,25 @@
 """Needle's arrays: `NDArray`, the devices they live on, and functions of them under NumPy's names."""
 
-from typing import Any
-
-from . import ndarray
+from . import functions, ndarray
 from .device import Device, all_devices, cpu, cpu_numpy, cuda, default_device
 from .functions import *
 from .ndarray import NDArray
 from .threads import empty_cache, isa, memory_stats, num_threads, reset_peak, set_num_threads
+
+__all__ = [
+    "Device",
+    "NDArray",
+    "all_devices",
+    "cpu",
+    "cpu_numpy",
+    "cuda",
+    "default_device",
+    "empty_cache",
+    "isa",
+    "memory_stats",
+    "ndarray",
+    "num_threads",
+    "reset_peak",
+    "set_num_threads",
+]
+__all__ += functions.__all__

@@ -7,6 +7,7 @@ itself. What they must do is stated in `needle.backend_ndarray.ndarray_backend_n
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class Device:
 def cpu() -> Device:
     """The processor, by the C++ kernels of ``src/``."""
     try:
-        from . import ndarray_backend_cpu
+        ndarray_backend_cpu = import_module(".ndarray_backend_cpu", __package__)
     except ImportError as error:
         raise ImportError(
             f"Needle's C++ extension cannot be loaded ({error}). Build it with `make build` or `pip install .`, "

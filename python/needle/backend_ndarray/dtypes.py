@@ -1,7 +1,7 @@
 """Element types: which there are, and which one an operation gives.
 
-NumPy's promotion, with two rules of our own: an integer with a float gives the float's dtype, and an integer that has to
-become a float becomes float32, the default.
+NumPy's promotion, with two rules of our own: an integer with a float gives the float's dtype, and an integer that has
+to become a float becomes float32, the default.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def check_dtype(dtype: Any) -> str:
     if dtype is float:  # the default float is float32, always
         return "float32"
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype))
     except TypeError:
         name = str(dtype)
     if name not in DTYPES:
@@ -42,7 +42,7 @@ def promote(a: str, b: str) -> str:
     """The dtype of an operation between arrays of dtypes `a` and `b`."""
     if is_float(a) != is_float(b):
         return a if is_float(a) else b
-    return np.promote_types(a, b).name
+    return str(np.promote_types(a, b))
 
 
 def as_float(dtype: str) -> str:

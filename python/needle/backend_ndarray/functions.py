@@ -15,11 +15,79 @@ import numpy as np
 from . import device as devices
 from .device import Device
 from .dtypes import as_float, check_dtype, mask_dtype, promote
-from .ndarray import Axes, NDArray, as_number, new, together
+from .ndarray import Axes, NDArray, new
+from .operands import as_number, together
+
+__all__ = [
+    "ARRAY_API",
+    "abs",
+    "add",
+    "argmax",
+    "array",
+    "broadcast_to",
+    "concatenate",
+    "cos",
+    "empty",
+    "exp",
+    "flip",
+    "from_dlpack",
+    "full",
+    "log",
+    "matmul",
+    "max",
+    "maximum",
+    "min",
+    "minimum",
+    "one_hot",
+    "ones",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sqrt",
+    "stack",
+    "sum",
+    "take",
+    "tanh",
+    "transpose",
+    "where",
+    "zeros",
+]
 
 #: What `Op.compute` may call on ``array_api``, besides the operators ``+ - * / ** @ == != < <= > >=``, indexing with
 #: slices, and the methods and attributes ``shape ndim size dtype device astype``.
-ARRAY_API = ["abs", "add.at", "argmax", "array", "broadcast_to", "concatenate", "cos", "empty", "exp", "flip", "full", "log", "matmul", "max", "maximum", "min", "minimum", "ones", "reshape", "sign", "sin", "sqrt", "stack", "sum", "take", "tanh", "transpose", "where", "zeros"]
+ARRAY_API = [
+    "abs",
+    "add.at",
+    "argmax",
+    "array",
+    "broadcast_to",
+    "concatenate",
+    "cos",
+    "empty",
+    "exp",
+    "flip",
+    "full",
+    "log",
+    "matmul",
+    "max",
+    "maximum",
+    "min",
+    "minimum",
+    "ones",
+    "reshape",
+    "sign",
+    "sin",
+    "sqrt",
+    "stack",
+    "sum",
+    "take",
+    "tanh",
+    "transpose",
+    "where",
+    "zeros",
+]
 
 
 def array(a: Any, dtype: Any = "float32", device: Device | None = None) -> NDArray:
@@ -38,7 +106,9 @@ def empty(shape: int | Sequence[int], dtype: Any = "float32", device: Device | N
     return new(extents, check_dtype(dtype), device)
 
 
-def full(shape: int | Sequence[int], fill_value: float, dtype: Any = "float32", device: Device | None = None) -> NDArray:
+def full(
+    shape: int | Sequence[int], fill_value: float, dtype: Any = "float32", device: Device | None = None
+) -> NDArray:
     """An array of one number."""
     out = empty(shape, dtype=dtype, device=device)
     out.fill(fill_value)
@@ -56,7 +126,7 @@ def ones(shape: int | Sequence[int], dtype: Any = "float32", device: Device | No
 
 
 def from_dlpack(x: Any) -> NDArray:
-    """An array over the memory of another library's, by DLPack: shared where it is writable and row-major, else copied."""
+    """An array over another library's memory (DLPack): shared if it is writable and row-major, else copied."""
     source = np.from_dlpack(x)
     dtype = check_dtype(source.dtype)
     if source.flags.writeable and source.flags.c_contiguous:
@@ -171,10 +241,10 @@ def _like(value: Any, like: NDArray) -> NDArray:
 
 
 class _Add:
-    """``add(a, b)`` is a + b; ``add.at(a, indices, b)`` adds ``b[j]`` to ``a[indices[j]]`` in place, as NumPy's does."""
+    """``add(a, b)`` is a + b; ``add.at(a, indices, b)`` adds ``b[j]`` to ``a[indices[j]]`` in place, as in NumPy."""
 
     def __call__(self, a: NDArray, b: Any) -> NDArray:
-        return a + b
+        return a + b  # type: ignore[no-any-return]
 
     def at(self, a: NDArray, indices: Any, b: NDArray) -> None:
         """For every j in order: ``a[indices[j]] += b[j]``, along the first axis; indices may repeat."""
@@ -261,12 +331,12 @@ def stack(arrays: Sequence[NDArray], axis: int = 0) -> NDArray:
     ndim = arrays[0].ndim + 1
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(f"stack: axis {axis} is out of bounds for a result with {ndim} axes")
-    before = (slice(None),) * (axis % ndim)
-    return concatenate([a[(*before, None)] for a in arrays], axis)
+    index = (*[slice(None)] * (axis % ndim), None)
+    return concatenate([a[index] for a in arrays], axis)
 
 
 def take(a: NDArray, indices: Any, axis: int | None = None) -> NDArray:
-    """Elements along `axis` (of the flattened array by default), chosen by integers; negative ones count from the end."""
+    """Elements along `axis` (by default of the flat array) at `indices`; negative ones count from the end."""
     if axis is None:
         return take(a.flat, indices, 0)
     (axis,) = a._axes(axis, "take")

@@ -17,11 +17,11 @@ def normalize_slice(sl: slice, extent: int) -> slice:
 def index_view(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, index: Any) -> Layout:
     """Shape, strides and offset of ``a[index]``.
 
-    A slice start:stop:step moves the offset to `start` and multiplies the stride by `step`; an int i is the slice i:i+1,
-    so its axis stays, with extent 1; None puts in a new axis; Ellipsis stands for as many ``:`` as are missing.
+    A slice start:stop:step moves the offset to `start` and multiplies the stride by `step`; an int i is the slice
+    i:i+1, so its axis stays, with extent 1; None puts in a new axis; Ellipsis stands for as many ``:`` as are missing.
     """
     new_shape, new_strides = [], []
-    axis = 0
+    axis, first = 0, offset
     for part in _expand_ellipsis(index if isinstance(index, tuple) else (index,), len(shape)):
         if part is None:
             new_shape.append(1)
@@ -34,12 +34,15 @@ def index_view(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, in
             start, extent, step = _position(part, shape[axis], axis), 1, 1
         new_shape.append(extent)
         new_strides.append(strides[axis] * step)
-        offset += strides[axis] * start if extent else 0
+        first += strides[axis] * start
         axis += 1
-    return tuple(new_shape), tuple(new_strides), offset
+    # A view without elements stays where it is: its first element would lie outside the buffer.
+    return tuple(new_shape), tuple(new_strides), offset if 0 in new_shape else first
 
 
-def flip_strides(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, axes: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+def flip_strides(
+    shape: tuple[int, ...], strides: tuple[int, ...], offset: int, axes: tuple[int, ...]
+) -> tuple[tuple[int, ...], int]:
     """Strides and offset of an array whose `axes` are walked backwards, from the last element."""
     for axis in axes:
         offset += strides[axis] * (shape[axis] - 1) if 0 not in shape else 0

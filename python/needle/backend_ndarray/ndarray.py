@@ -1,8 +1,8 @@
 """NDArray: shape, strides and offset over a flat buffer.
 
-Element ``(i, j, ...)`` of an array is element ``offset + i * strides[0] + j * strides[1] + ...`` of its buffer. Changing
-shape, strides and offset gives another view of the same memory: `reshape`, `permute`, `broadcast_to`, slicing and `flip`
-copy nothing. Arithmetic is one kernel call of the array's device on a new, compact array.
+Element ``(i, j, ...)`` of an array is element ``offset + i * strides[0] + j * strides[1] + ...`` of its buffer.
+Changing shape, strides and offset gives another view of the same memory: `reshape`, `permute`, `broadcast_to`, slicing
+and `flip` copy nothing. Arithmetic is one kernel call of the array's device on a new, compact array.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import numpy as np
 
 from . import device as devices
 from .device import Device
-from .dtypes import as_float, check_dtype, mask_dtype, promote, scalar_dtype, sum_dtype
+from .dtypes import check_dtype, mask_dtype, scalar_dtype, sum_dtype
+from .host import OnHost
 from .indexing import flip_strides, index_view, normalize_slice
+from .operands import as_number, exchanged, in_float, matmul_operands, not_bool, power_operands, same_device, together
 
 Axes = int | Sequence[int] | None
 
@@ -32,7 +34,7 @@ def compact_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-class NDArray:
+class NDArray(OnHost):
     """A multi-dimensional array on a device.
 
     Parameters
@@ -137,80 +139,6 @@ class NDArray:
         """Whether the elements fill the whole buffer in row-major order."""
         return self.strides == compact_strides(self.shape) and self.size == self._handle.size
 
-    # Values on the host -----------------------------------------------------------------------------------------------
-
-    def numpy(self) -> np.ndarray:
-        """A NumPy array of its own with these elements."""
-        return self.device.to_numpy(self._view)  # type: ignore[no-any-return]
-
-    def as_numpy(self) -> np.ndarray:
-        """A read-only NumPy array over the same memory."""
-        return self._view.as_numpy()  # type: ignore[no-any-return]
-
-    def item(self) -> float | int | bool:
-        """The one element of a one-element array, as a Python number."""
-        if self.size != 1:
-            raise ValueError(f"item: only an array of one element is a number, this one has shape {self.shape}")
-        return self.as_numpy().item()  # type: ignore[no-any-return]
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(f"the truth of an array of shape {self.shape} is ambiguous; only one element has one")
-        return bool(self.item())
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a 0-d array")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[NDArray]:
-        """The sub-arrays along the first axis, without that axis."""
-        if not self.shape:
-            raise TypeError("iteration over a 0-d array")
-        return (self[i].reshape(self.shape[1:]) for i in range(self.shape[0]))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy() if copy else self.as_numpy()
-        if dtype is None or array.dtype == np.dtype(dtype):
-            return array
-        if copy is False:
-            raise ValueError(f"an array of dtype {self.dtype} becomes {dtype} only by copying")
-        return array.astype(dtype)
-
-    def __buffer__(self, flags: int) -> memoryview:
-        return memoryview(self.as_numpy())
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self.as_numpy().__dlpack_device__()
-
-    def __dlpack__(
-        self,
-        *,
-        stream: Any = None,
-        max_version: tuple[int, int] | None = None,
-        dl_device: Any = None,
-        copy: bool | None = None,
-    ) -> Any:
-        """Export by DLPack: shared and marked read-only where the consumer knows the mark (version 1), else a copy."""
-        if copy or max_version is None or max_version < (1, 0):
-            if copy is False:
-                raise BufferError("this consumer's DLPack cannot mark memory as read-only; Needle shares no other")
-            return self.numpy().__dlpack__()
-        return self.as_numpy().__dlpack__(max_version=max_version)
-
-    def __repr__(self) -> str:
-        values = np.array2string(self.as_numpy(), separator=", ", threshold=64, edgeitems=2, prefix="NDArray(")
-        return f"NDArray({values}, shape={self.shape}, dtype={self.dtype}, device={self.device})"
-
-    def __str__(self) -> str:
-        return str(self.as_numpy())
-
     # Another view of the same memory ----------------------------------------------------------------------------------
 
     def as_strided(self, shape: Sequence[int], strides: Sequence[int], offset: int | None = None) -> NDArray:
@@ -240,7 +168,9 @@ class NDArray:
         if shape.count(-1) == 1 and known and self.size % known == 0:
             return tuple(self.size // known if extent == -1 else extent for extent in shape)
         if known != self.size or -1 in shape:
-            raise ValueError(f"reshape: an array of shape {self.shape} ({self.size} elements) does not fit into {shape}")
+            raise ValueError(
+                f"reshape: an array of shape {self.shape} ({self.size} elements) does not fit into {shape}"
+            )
         return shape
 
     @property
@@ -277,13 +207,26 @@ class NDArray:
 
     def flip(self, axes: Axes = None) -> NDArray:
         """Reverse the order along `axes` (all by default): negative strides, from the last element."""
-        return self.as_strided(self.shape, *flip_strides(self.shape, self.strides, self.offset, self._axes(axes, "flip")))
+        return self.as_strided(
+            self.shape, *flip_strides(self.shape, self.strides, self.offset, self._axes(axes, "flip"))
+        )
 
     # Indexing ---------------------------------------------------------------------------------------------------------
 
     def process_slice(self, sl: slice, dim: int) -> slice:
         """`sl` along axis `dim` with start, stop and step filled in; an empty selection has stop = start."""
         return normalize_slice(sl, self.shape[dim])
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[NDArray]:
+        """The sub-arrays along the first axis, without that axis."""
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i].reshape(self.shape[1:]) for i in range(self.shape[0]))
 
     def __getitem__(self, index: Any) -> NDArray:
         """A view by ints, slices, None and Ellipsis. An int keeps its axis, with extent 1 (the course's convention)."""
@@ -296,7 +239,7 @@ class NDArray:
             self.device.fill(target._view, value)
             return
         source = value if isinstance(value, NDArray) else NDArray(value, device=self.device, dtype=self.dtype)
-        _same_device("setitem", self, source)
+        same_device("setitem", self, source)
         if source._handle is target._handle or source._handle.ptr() == target._handle.ptr():
             source = source.copy()
         while source.ndim > target.ndim and source.shape[0] == 1:
@@ -334,8 +277,12 @@ class NDArray:
     # Elementwise arithmetic -------------------------------------------------------------------------------------------
 
     def ewise_or_scalar(
-        self, other: Any, ewise: Callable[..., None], scalar: Callable[..., None], result: Callable[[str], str] | None = None
-    ) -> Any:
+        self,
+        other: Any,
+        ewise: Callable[..., None],
+        scalar: Callable[..., None],
+        result: Callable[[str], str] | None = None,
+    ) -> NDArray:
         """Apply kernel `ewise` if `other` is an array, `scalar` if it is a number, to a new array.
 
         `result` gives the dtype of the output where it is not that of the operands.
@@ -350,7 +297,7 @@ class NDArray:
         number = as_number(other)
         if number is None:
             if not isinstance(other, (np.ndarray, list, tuple)):
-                return NotImplemented
+                return NotImplemented  # type: ignore[no-any-return]
             return self.ewise_or_scalar(NDArray(other, device=self.device), ewise, scalar, result)
         dtype = scalar_dtype(self.dtype, number)
         a = self if dtype == self.dtype else self._cast(dtype)
@@ -359,42 +306,42 @@ class NDArray:
         return out
 
     def __add__(self, other: Any) -> NDArray:
-        return self.ewise_or_scalar(other, self.device.ewise_add, self.device.scalar_add)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_add, self.device.scalar_add)
 
     def __mul__(self, other: Any) -> NDArray:
-        return self.ewise_or_scalar(other, self.device.ewise_mul, self.device.scalar_mul)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_mul, self.device.scalar_mul)
 
     def __sub__(self, other: Any) -> NDArray:
-        _not_bool("subtract", self, other)
-        return self.ewise_or_scalar(other, self.device.ewise_sub, self.device.scalar_sub)  # type: ignore[no-any-return]
+        not_bool("subtract", self, other)
+        return self.ewise_or_scalar(other, self.device.ewise_sub, self.device.scalar_sub)
 
     def __rsub__(self, other: Any) -> NDArray:
-        _not_bool("subtract", self, other)
-        reverse = _reversed(self.device.ewise_sub)
-        return self.ewise_or_scalar(other, reverse, self.device.scalar_rsub)  # type: ignore[no-any-return]
+        not_bool("subtract", self, other)
+        reverse = exchanged(self.device.ewise_sub)
+        return self.ewise_or_scalar(other, reverse, self.device.scalar_rsub)
 
     def __truediv__(self, other: Any) -> NDArray:
-        a, b = _floats(self), _floats(other)
-        return a.ewise_or_scalar(b, self.device.ewise_div, self.device.scalar_div)  # type: ignore[no-any-return]
+        a, b = in_float(self), in_float(other)
+        return a.ewise_or_scalar(b, self.device.ewise_div, self.device.scalar_div)
 
     def __rtruediv__(self, other: Any) -> NDArray:
-        reverse = _reversed(self.device.ewise_div)
-        return _floats(self).ewise_or_scalar(_floats(other), reverse, self.device.scalar_rdiv)  # type: ignore[no-any-return]
+        reverse = exchanged(self.device.ewise_div)
+        return in_float(self).ewise_or_scalar(in_float(other), reverse, self.device.scalar_rdiv)
 
     def __pow__(self, other: Any) -> NDArray:
-        a, b = _powers(self, other)
-        return a.ewise_or_scalar(b, self.device.ewise_power, self.device.scalar_power)  # type: ignore[no-any-return,union-attr]
+        a, b = power_operands(self, other)
+        return a.ewise_or_scalar(b, self.device.ewise_power, self.device.scalar_power)  # type: ignore[no-any-return]
 
     def __rpow__(self, other: Any) -> NDArray:
-        b, a = _powers(other, self)
-        reverse = _reversed(self.device.ewise_power)
-        return a.ewise_or_scalar(b, reverse, self.device.scalar_rpower)  # type: ignore[no-any-return,union-attr]
+        b, a = power_operands(other, self)
+        reverse = exchanged(self.device.ewise_power)
+        return a.ewise_or_scalar(b, reverse, self.device.scalar_rpower)  # type: ignore[no-any-return]
 
     __radd__ = __add__
     __rmul__ = __mul__
 
     def __neg__(self) -> NDArray:
-        _not_bool("negative", self)
+        not_bool("negative", self)
         return self._unary(self.device.ewise_neg)
 
     def __abs__(self) -> NDArray:
@@ -407,43 +354,43 @@ class NDArray:
 
     def maximum(self, other: Any) -> NDArray:
         """The larger of the two, elementwise; NaN if either is."""
-        return self.ewise_or_scalar(other, self.device.ewise_maximum, self.device.scalar_maximum)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_maximum, self.device.scalar_maximum)
 
     def minimum(self, other: Any) -> NDArray:
         """The smaller of the two, elementwise; NaN if either is."""
-        return self.ewise_or_scalar(other, self.device.ewise_minimum, self.device.scalar_minimum)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_minimum, self.device.scalar_minimum)
 
     def log(self) -> NDArray:
         """Natural logarithm of every element."""
-        return _floats(self)._unary(self.device.ewise_log)  # type: ignore[no-any-return]
+        return in_float(self)._unary(self.device.ewise_log)
 
     def exp(self) -> NDArray:
         """Exponential of every element."""
-        return _floats(self)._unary(self.device.ewise_exp)  # type: ignore[no-any-return]
+        return in_float(self)._unary(self.device.ewise_exp)
 
     def tanh(self) -> NDArray:
         """Hyperbolic tangent of every element."""
-        return _floats(self)._unary(self.device.ewise_tanh)  # type: ignore[no-any-return]
+        return in_float(self)._unary(self.device.ewise_tanh)
 
     # Comparisons: 1 where they hold, 0 where not, as floats -----------------------------------------------------------
 
     def __eq__(self, other: object) -> NDArray:  # type: ignore[override]
-        return self.ewise_or_scalar(other, self.device.ewise_eq, self.device.scalar_eq, mask_dtype)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_eq, self.device.scalar_eq, mask_dtype)
 
     def __ne__(self, other: object) -> NDArray:  # type: ignore[override]
-        return self.ewise_or_scalar(other, self.device.ewise_ne, self.device.scalar_ne, mask_dtype)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_ne, self.device.scalar_ne, mask_dtype)
 
     def __ge__(self, other: Any) -> NDArray:
-        return self.ewise_or_scalar(other, self.device.ewise_ge, self.device.scalar_ge, mask_dtype)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_ge, self.device.scalar_ge, mask_dtype)
 
     def __gt__(self, other: Any) -> NDArray:
-        return self.ewise_or_scalar(other, self.device.ewise_gt, self.device.scalar_gt, mask_dtype)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_gt, self.device.scalar_gt, mask_dtype)
 
     def __le__(self, other: Any) -> NDArray:
-        return self.ewise_or_scalar(other, self.device.ewise_le, self.device.scalar_le, mask_dtype)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_le, self.device.scalar_le, mask_dtype)
 
     def __lt__(self, other: Any) -> NDArray:
-        return self.ewise_or_scalar(other, self.device.ewise_lt, self.device.scalar_lt, mask_dtype)  # type: ignore[no-any-return]
+        return self.ewise_or_scalar(other, self.device.ewise_lt, self.device.scalar_lt, mask_dtype)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -455,9 +402,11 @@ class NDArray:
             return NotImplemented
         a, b = self, other
         if a.dtype != b.dtype or a.device is not b.device or len(a.shape) != 2 or len(b.shape) != 2:
-            a, b = _matmul_operands(a, b)
+            a, b = matmul_operands(a, b)
         if a.shape[-1] != b.shape[-2]:
-            raise ValueError(f"matmul: shapes {self.shape} and {other.shape} do not fit: {a.shape[-1]} columns meet {b.shape[-2]} rows")
+            raise ValueError(
+                f"matmul: {self.shape} and {other.shape} do not fit: {a.shape[-1]} columns meet {b.shape[-2]} rows"
+            )
         out = new((*a.shape[:-1], b.shape[-1]), a.dtype, a.device)
         a.device.matmul(a._view, b._view, out._view)
         return out
@@ -483,7 +432,7 @@ class NDArray:
     def _reduce(self, kernel: str, axis: Axes, keepdims: bool, dtype: str) -> NDArray:
         axes = self._axes(axis, kernel)
         kept = tuple(1 if i in axes else n for i, n in enumerate(self.shape))
-        if kernel != "reduce_sum" and math.prod(self.shape[i] for i in axes) == 0 and math.prod(kept):
+        if kernel != "reduce_sum" and 0 in self.shape and 0 not in kept:
             raise ValueError(f"{kernel}: no element to choose from, in shape {self.shape} over axes {axes}")
         out = new(kept, dtype, self.device)
         getattr(self.device, kernel)(self._view, out._view)
@@ -522,84 +471,6 @@ def new(shape: tuple[int, ...], dtype: str, device: Device) -> NDArray:
     array.device = device
     array._view = device.View.alloc(shape, dtype)
     return array
-
-
-def as_number(value: Any) -> float | int | None:
-    """`value` as a Python number if it is one, a NumPy scalar or an array of one element; else None."""
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.size == 1):
-        return value.item()  # type: ignore[no-any-return]
-    return None
-
-
-def together(name: str, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-    """`a` and `b` with one shape (broadcast) and one dtype (promoted)."""
-    _same_device(name, a, b)
-    dtype = promote(a.dtype, b.dtype)
-    if a.shape != b.shape:
-        try:
-            shape = np.broadcast_shapes(a.shape, b.shape)
-        except ValueError:
-            raise ValueError(
-                f"{name}: shapes {a.shape} and {b.shape} do not broadcast together: compared from the right, extents "
-                "must be equal or 1"
-            ) from None
-        a, b = a.broadcast_to(shape), b.broadcast_to(shape)
-    return a.astype(dtype), b.astype(dtype)
-
-
-def _matmul_operands(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-    """Operands of `matmul` in one dtype, with their leading axes broadcast."""
-    _same_device("matmul", a, b)
-    if a.ndim < 2 or b.ndim < 2:
-        raise ValueError(f"matmul: both operands need two axes or more, got shapes {a.shape} and {b.shape}")
-    dtype = promote(a.dtype, b.dtype)
-    if dtype == "bool":
-        raise TypeError("matmul: bool arrays have no matrix product; cast them first")
-    try:
-        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ValueError(f"matmul: the leading axes of {a.shape} and {b.shape} do not broadcast together") from None
-    a, b = a.astype(dtype), b.astype(dtype)
-    return a.broadcast_to((*batch, *a.shape[-2:])), b.broadcast_to((*batch, *b.shape[-2:]))
-
-
-def _same_device(name: str, a: NDArray, b: NDArray) -> None:
-    if a.device != b.device:
-        raise ValueError(f"{name}: operands are on different devices, {a.device} and {b.device}; move one with .to()")
-
-
-def _reversed(kernel: Callable[..., None]) -> Callable[..., None]:
-    """`kernel` with its two inputs exchanged, for ``array_like - array``."""
-
-    def exchanged(a: Any, b: Any, out: Any) -> None:
-        kernel(b, a, out)
-
-    return exchanged
-
-
-def _floats(value: Any) -> Any:
-    """An integer or bool array in float32, a Python number as a float; anything else as it is."""
-    if isinstance(value, NDArray):
-        return value.astype(as_float(value.dtype))
-    return float(value) if isinstance(value, int) else value
-
-
-def _powers(base: Any, exponent: Any) -> tuple[Any, Any]:
-    """The operands of a power; integers take no negative exponent, and bool counts as int64."""
-    both = [x.astype("int64") if isinstance(x, NDArray) and x.dtype == "bool" else x for x in (base, exponent)]
-    kinds = [x.dtype if isinstance(x, NDArray) else type(x).__name__ for x in both]
-    if not any(kind.startswith("float") for kind in kinds):
-        lowest = both[1].min().item() if isinstance(both[1], NDArray) and both[1].size else both[1]
-        if isinstance(lowest, int) and lowest < 0:
-            raise ValueError("power: integers to negative integer powers are not integers; cast to float first")
-    return both[0], both[1]
-
-
-def _not_bool(name: str, *operands: Any) -> None:
-    if all(isinstance(x, bool) or (isinstance(x, NDArray) and x.dtype == "bool") for x in operands):
-        raise TypeError(f"{name}: not defined for bool arrays; cast them to a number type first")
 
 
 def _from_host(values: Any, dtype: str, device: Device) -> NDArray:

@@ -7,8 +7,7 @@ passes.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from ..autograd import TensorOp
 from ..tensor import Tensor, as_number
@@ -33,14 +32,14 @@ __all__ = [
 class Comparison(TensorOp):
     """1 where the relation holds between a and b (or between a and a number), else 0."""
 
-    relation: ClassVar[Callable[[Any, Any], Any]]
+    relation: Any  # a function of two arrays, set by each subclass
 
     def __init__(self, scalar: float | None = None) -> None:
         self.scalar = scalar
 
     def compute(self, a: Any, b: Any = None) -> Any:
         """The relation, elementwise, as 0 and 1 in the dtype of `a`."""
-        return type(self).relation(a, self.scalar if b is None else b).astype(a.dtype)
+        return self.relation(a, self.scalar if b is None else b).astype(a.dtype)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[None, ...]:
         """Piecewise constant: no input has a gradient."""

@@ -263,7 +263,7 @@ def minimum(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Where(TensorOp):
-    """a where the condition holds, b elsewhere; each adjoint is g where that operand was taken, and exactly 0 elsewhere."""
+    """a where the condition holds, b elsewhere; an adjoint is g where its operand was taken, exactly 0 elsewhere."""
 
     def __call__(self, *args: Any) -> Tensor:
         """Make the node for ``Where()(condition, a, b)``: three tensors of one shape."""

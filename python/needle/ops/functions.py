@@ -41,7 +41,7 @@ class Log(TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """d(log a)/da = 1/a."""
-        return out_grad / node.inputs[0]
+        return out_grad / node.inputs[0]  # type: ignore[no-any-return]
 
 
 def log(a: Tensor) -> Tensor:

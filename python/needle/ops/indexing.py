@@ -35,7 +35,7 @@ class GetItem(TensorOp):
 
 
 class Scatter(TensorOp):
-    """Zeros of a given shape with the input added at ``[index]``: the transpose of `GetItem`, as which it differentiates."""
+    """Zeros of a given shape with the input added at ``[index]``: transposes `GetItem`; the adjoint is g[index]."""
 
     def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
         self.index = index

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from ..backend_selection import array_api
 from ..tensor import Tensor
 from .matching import axes_tuple

@@ -50,7 +50,7 @@ def promoted_dtype(a: str, b: str) -> str:
         return a
     if a.startswith("float") != b.startswith("float"):
         return a if a.startswith("float") else b
-    return np.promote_types(a, b).name
+    return str(np.promote_types(a, b))
 
 
 def broadcast_together(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -87,7 +87,7 @@ class Var(Reduction):
         """d var/da_i = 2/n (a_i - mean); the mean's own dependence on a_i cancels."""
         (a,) = node.inputs
         deviation = a - mean(a, self.axes, keepdims=True)
-        return self.spread(out_grad * (2 / self.count(a.shape)), a.shape) * deviation
+        return self.spread(out_grad * (2 / self.count(a.shape)), a.shape) * deviation  # type: ignore[no-any-return]
 
 
 def var(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
@@ -139,7 +139,5 @@ def sum_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
     if a.shape == shape:
         return a
     new = len(a.shape) - len(shape)
-    axes = tuple(
-        axis for axis, extent in enumerate(a.shape) if axis < new or (shape[axis - new] == 1 and extent != 1)
-    )
+    axes = tuple(axis for axis, extent in enumerate(a.shape) if axis < new or (shape[axis - new] == 1 and extent != 1))
     return reshape(summation(a, axes), shape)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -189,8 +188,7 @@ class Split(TensorTupleOp):
         """A tuple of views of `a`."""
         axis = _axis(self.axis, a.ndim, "split")
         shape = a.shape[:axis] + a.shape[axis + 1 :]
-        before = (slice(None),) * axis
-        return tuple(array_api.reshape(a[(*before, slice(i, i + 1))], shape) for i in range(a.shape[axis]))
+        return tuple(array_api.reshape(a[_section(axis, i, i + 1)], shape) for i in range(a.shape[axis]))
 
     def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> Tensor:
         """The adjoints of the slices, stacked along the axis."""
@@ -220,7 +218,7 @@ class Concatenate(TensorOp):
         sections, start = [], 0
         for x in node.inputs:
             stop = start + x.shape[axis]
-            sections.append(getitem(out_grad, (slice(None),) * axis + (slice(start, stop),)))
+            sections.append(getitem(out_grad, _section(axis, start, stop)))
             start = stop
         return tuple(sections)
 
@@ -333,11 +331,16 @@ def ones_like(a: Tensor) -> Tensor:
 
 def _filled(value: float, shape: tuple[int, ...], dtype: str, device: Any) -> Tensor:
     one = Tensor(value, dtype=dtype, device=device, requires_grad=False)
-    return one if shape == () else Tensor.make_const(array_api.broadcast_to(one.cached_data, shape))  # type: ignore[no-any-return]
+    return one if shape == () else Tensor.make_const(array_api.broadcast_to(one.cached_data, shape))
 
 
 def _axis(axis: int, ndim: int, name: str) -> int:
     return axes_tuple(axis, ndim, name)[0]
+
+
+def _section(axis: int, start: int, stop: int) -> tuple[slice, ...]:
+    """The index of the elements start .. stop - 1 along `axis`."""
+    return (*[slice(None)] * axis, slice(start, stop))
 
 
 def _existing_axes(axes: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
@@ -350,7 +353,3 @@ def _dilation(dilation: int) -> int:
     if dilation < 0:
         raise ValueError(f"dilation is {dilation}; it counts the zeros after each element and cannot be negative")
     return dilation
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    return prod(shape)

@@ -1,0 +1,64 @@
+"""A device without memory: arrays that have a shape and a dtype but no elements, and kernels that do nothing.
+
+Running an operator's ``compute`` on arrays of this device goes through the same checks and the same sequence of kernel
+calls as on any other, and ends with an array of the right shape and dtype: the default ``infer`` of an operator.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import ndarray_backend_numpy as spec
+
+__device_name__ = "meta"
+
+_ONE_ELEMENT = bytes(8)  # as large as the largest dtype
+
+
+class Array(spec.Array):
+    """The size and the dtype of a buffer: all its elements are one and the same, which nobody reads or writes."""
+
+    __slots__ = ()
+
+    def __init__(self, size: int, dtype: str = "float32") -> None:
+        self.array = np.ndarray((size,), dtype, _ONE_ELEMENT, strides=(0,))
+        self.version = 0
+
+    @classmethod
+    def borrow(cls, array: np.ndarray) -> Array:
+        """Take the size and the dtype of a NumPy array."""
+        return cls(array.size, str(array.dtype))
+
+
+class View(spec.View):
+    """Shape, strides, offset and dtype of elements that are not there."""
+
+    __slots__ = ()
+
+    @classmethod
+    def alloc(cls, shape: tuple[int, ...], dtype: str = "float32") -> View:
+        """Make a compact (row-major) view of a new buffer."""
+        return cls(Array(math.prod(shape), dtype), shape, cls.compact_strides(shape))
+
+    def as_numpy(self) -> NoReturn:
+        """Raise TypeError: there are no values to give."""
+        raise TypeError(
+            f"a meta array has no values: only its shape {self.shape} and dtype {self.dtype} are known. "
+            "It stands for the result of an operator while shapes are inferred, before anything is computed"
+        )
+
+
+def _do_nothing(*operands: Any) -> None:
+    """Take the operands of any kernel, and neither read nor write."""
+
+
+for _name in spec.KERNELS:
+    globals()[_name] = _do_nothing
+
+
+def to_numpy(a: View) -> NoReturn:
+    """Raise TypeError: there are no values to give."""
+    a.as_numpy()
