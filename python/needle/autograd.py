@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from . import backend_selection as backend
-from .backend_selection import settled
-from .modes import LAZY, current_stamp, modes, realize
+from .backend_selection import settled, stamp, stamps
+from .modes import LAZY, modes, realize
 
 V = TypeVar("V", bound="Value")
 
@@ -135,38 +135,15 @@ class Value:
         Of a lazy node only: its shape, dtype and device.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "cached_data",
-        "grad",
-        "inputs",
-        "keeps_grad",
-        "op",
-        "own_stamp",
-        "recorded_spec",
-        "requires_grad",
-        "stamps",
-    )
-
-    op: Any  # an Op, or None for a leaf
-    inputs: tuple[Any, ...]
-    cached_data: Any
-    requires_grad: bool
-    grad: Any
-    keeps_grad: bool
-    stamps: list[object]
-    own_stamp: object
-    recorded_spec: Any
-
-    def _set(self, op: Op | None, inputs: tuple[Value, ...], data: Any, requires_grad: bool) -> None:
-        self.op = op
-        self.inputs = inputs
-        self.cached_data = data
-        self.requires_grad = requires_grad
-        self.grad = None
-        self.keeps_grad = False
-        self.stamps = []
-        self.own_stamp = None
+    op: Any = None
+    inputs: tuple[Any, ...] = ()
+    cached_data: Any = None
+    requires_grad: bool = False
+    grad: Any = None
+    keeps_grad: bool = False
+    stamps: Any = ()
+    own_stamp: object = None
+    recorded_spec: Any = None
 
     @classmethod
     def make_from_op(cls: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
@@ -180,15 +157,15 @@ class Value:
             return interpreter.make(cls, op, inputs)
         arrays = [x.cached_data if x.cached_data is not None else x.realize_cached_data() for x in inputs]
         node = cls.__new__(cls)
-        node._set(None, (), settled(op.compute(*arrays)), False)
+        node.cached_data = settled(op.compute(*arrays))
         if modes.grad_enabled:
             for x in inputs:
                 if x.requires_grad:
                     node.op = op
                     node.inputs = inputs
                     node.requires_grad = True
-                    node.stamps = [current_stamp(x) for x in inputs]
-                    node.own_stamp = current_stamp(node)
+                    node.stamps = stamps(arrays)
+                    node.own_stamp = stamp(node.cached_data)
                     break
         return node
 
@@ -196,7 +173,8 @@ class Value:
     def make_const(cls: type[V], data: Any, requires_grad: bool = False) -> V:
         """A leaf that holds the array `data` itself; nothing is copied."""
         node = cls.__new__(cls)
-        node._set(None, (), data, requires_grad)
+        node.cached_data = data
+        node.requires_grad = requires_grad
         return node
 
     def realize_cached_data(self) -> Any:
@@ -224,8 +202,6 @@ class Value:
 
 class TensorTuple(Value):
     """A node that holds a tuple of arrays. ``t[i]`` is a Tensor."""
-
-    __slots__ = ()
 
     @property
     def shape(self) -> Any:

@@ -110,6 +110,13 @@ class _Identity:
     __hash__ = None  # type: ignore[assignment]
 
 
-def stamp(array: np.ndarray) -> object:
-    """What changes when an array is replaced by another. A write in place cannot be seen on a NumPy array."""
-    return _Identity(array)
+def stamp(data: Any) -> object:
+    """What changes when data is replaced; a write in place cannot be seen on a NumPy array. None for no data."""
+    if isinstance(data, tuple):
+        return tuple(map(stamp, data))
+    return None if data is None else _Identity(data)
+
+
+def stamps(data: list[Any]) -> list[object]:
+    """The stamp of each."""
+    return list(map(stamp, data))

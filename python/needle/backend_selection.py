@@ -13,7 +13,7 @@ BACKEND = os.environ.get("NEEDLE_BACKEND", "nd")
 if BACKEND == "nd":
     from . import backend_ndarray as array_api
     from .backend_ndarray import Device, NDArray, all_devices, cpu, cpu_numpy, cuda, default_device
-    from .backend_ndarray.abstract import abstract_array, as_array, settled, stamp
+    from .backend_ndarray.abstract import abstract_array, as_array, settled, stamp, stamps
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
     from numpy import ndarray as NDArray  # type: ignore[assignment]  # noqa: N812
@@ -29,6 +29,7 @@ elif BACKEND == "np":
         default_device,
         settled,
         stamp,
+        stamps,
     )
 else:
     raise RuntimeError(f"NEEDLE_BACKEND is {BACKEND!r}; it must be 'nd' (Needle's arrays) or 'np' (NumPy)")
@@ -47,4 +48,5 @@ __all__ = [
     "default_device",
     "settled",
     "stamp",
+    "stamps",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from .backend_selection import settled, stamp
+from .backend_selection import settled, stamp, stamps
 
 if TYPE_CHECKING:
     from .autograd import Op, V, Value
@@ -69,9 +69,11 @@ class Lazy:
     def make(self, kind: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
         """Record the node. Its shape, dtype and device come from `Op.infer`, so a misfit raises here."""
         node = kind.__new__(kind)
-        node._set(op, inputs, None, modes.grad_enabled and any(x.requires_grad for x in inputs))
+        node.op = op
+        node.inputs = inputs
+        node.requires_grad = modes.grad_enabled and any(x.requires_grad for x in inputs)
         node.recorded_spec = op.infer(*[x.spec for x in inputs])
-        node.stamps = [current_stamp(x) for x in inputs]
+        node.stamps = stamps([x.cached_data for x in inputs])
         return node
 
 
@@ -81,14 +83,6 @@ LAZY = Lazy()
 def lazy_mode() -> AbstractContextManager[Interpreter]:
     """Within the block nodes are recorded, not computed: ``with ndl.lazy_mode(): ...``."""
     return interpreting(LAZY)
-
-
-def current_stamp(value: Value) -> object:
-    """What identifies the data that `value` holds now; None while it is not computed."""
-    data = value.cached_data
-    if isinstance(data, tuple):
-        return tuple(map(stamp, data))
-    return None if data is None else stamp(data)
 
 
 def realize(value: Value) -> None:
@@ -110,14 +104,15 @@ def _compute(node: Value) -> None:
     if node.op is None:
         raise RuntimeError("this value has neither data nor an op to compute it: was its graph freed?")
     for position, (x, made_with) in enumerate(zip(node.inputs, node.stamps)):
-        if current_stamp(x) != (made_with or x.own_stamp):
+        if stamp(x.cached_data) != (x.own_stamp if made_with is None else made_with):
             raise RuntimeError(
                 f"{type(node.op).__name__}: the data of input {position} (shape {x.shape}) was replaced or written "
                 "in place after this lazy node was made and before it was computed; compute the node first"
             )
-    node.cached_data = settled(node.op.compute(*[x.cached_data for x in node.inputs]))
+    arrays = [x.cached_data for x in node.inputs]
+    node.cached_data = settled(node.op.compute(*arrays))
+    node.own_stamp = stamp(node.cached_data)
     if node.requires_grad:
-        node.stamps = [current_stamp(x) for x in node.inputs]
+        node.stamps = stamps(arrays)
     else:
-        node.op, node.inputs, node.stamps = None, (), []
-    node.own_stamp = current_stamp(node)
+        node.op, node.inputs, node.stamps = None, (), ()

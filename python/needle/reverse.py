@@ -12,12 +12,13 @@ Walking in reverse topological order, a node is reached when all its consumers h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from .modes import current_stamp, enable_grad, modes, no_grad
+from .backend_selection import stamp, stamps
+from .modes import enable_grad, modes, no_grad
 
 if TYPE_CHECKING:
     from .autograd import Value
@@ -64,16 +65,16 @@ def compute_gradient_of_variables(output_tensor: Tensor, out_grad: Tensor) -> No
         if node not in shares:
             continue
         adjoint = sum_node_list(shares.pop(node))
-        if node.is_leaf() or node.keeps_grad:
+        if node.op is None or node.keeps_grad:
             node.grad = in_dtype_of(node, adjoint)
-        if node.is_leaf():
+        if node.op is None:
             continue
-        with unchanged(node):
+        with forward_data(node):
             gradients = node.op.gradient_as_tuple(adjoint, node)
         for x, gradient in zip(node.inputs, gradients):
             if gradient is not None and x.requires_grad:
                 shares.setdefault(x, []).append(gradient)
-        if not modes.grad_enabled:
+        if not modes.grad_enabled and node.cached_data is not None:
             node.inputs = FREED
 
 
@@ -155,7 +156,7 @@ class Stale:
 
 
 @contextmanager
-def _with_stale_data(values: list[tuple[Value, str]]) -> Iterator[None]:
+def _stale(values: list[tuple[Value, str]]) -> Iterator[None]:
     """Within the block, the data of each value cannot be read, only its shape."""
     saved = [(value, value.cached_data) for value, _ in values]
     for value, message in values:
@@ -168,10 +169,10 @@ def _with_stale_data(values: list[tuple[Value, str]]) -> Iterator[None]:
             value.cached_data = data
 
 
-_NOTHING = nullcontext()
+_UNCHANGED = nullcontext()
 
 
-def unchanged(node: Any) -> Any:
+def forward_data(node: Any) -> AbstractContextManager[None]:
     """A block in which the gradient of `node` may read the data that the forward pass read, and nothing newer.
 
     Data that was replaced or written in place since the node was computed cannot be read within the block: a derivative
@@ -182,14 +183,17 @@ def unchanged(node: Any) -> Any:
             "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
             "run the forward pass again, or keep the graph with create_graph=True"
         )
+    now = stamps([x.cached_data for x in node.inputs])
+    if now == node.stamps and stamp(node.cached_data) == node.own_stamp:
+        return _UNCHANGED
     changed = [
         (x, _changed_message(node, f"its input {position}", x))
-        for position, (x, stamp) in enumerate(zip(node.inputs, node.stamps))
-        if stamp is not None and current_stamp(x) != stamp
+        for position, (x, before, after) in enumerate(zip(node.inputs, node.stamps, now))
+        if before is not None and before != after
     ]
-    if node.own_stamp is not None and current_stamp(node) != node.own_stamp:
+    if node.own_stamp is not None and stamp(node.cached_data) != node.own_stamp:
         changed.append((node, _changed_message(node, "its output", node)))
-    return _with_stale_data(changed) if changed else _NOTHING
+    return _stale(changed)
 
 
 def _changed_message(node: Any, role: str, value: Any) -> str:

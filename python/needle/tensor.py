@@ -34,8 +34,6 @@ class Tensor(Value):
         Whether ``backward`` computes a gradient for this leaf.
     """
 
-    __slots__ = ()
-
     __array_ufunc__ = None  # NumPy leaves `array + tensor` to Tensor.__radd__
 
     def __init__(
@@ -55,7 +53,8 @@ class Tensor(Value):
                 array = backend.as_array(array, device=device, dtype=dtype)
         else:
             array = backend.as_array(array, device=device, dtype=dtype)
-        self._set(None, (), array, requires_grad)
+        self.cached_data = array
+        self.requires_grad = requires_grad
 
     # What it is -------------------------------------------------------------------------------------------------------
 

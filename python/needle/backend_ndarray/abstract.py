@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from .device import Device, meta
@@ -23,6 +24,19 @@ def settled(data: Any) -> Any:
     return data
 
 
-def stamp(array: NDArray) -> object:
-    """What changes when an array is replaced by another or written in place: the version of its buffer."""
-    return array._view.version
+_version = attrgetter("_view.version")
+
+
+def stamp(data: Any) -> object:
+    """What changes when data is replaced or written in place: the version of an array's buffer; None for no data."""
+    if isinstance(data, tuple):
+        return tuple(map(stamp, data))
+    return None if data is None else _version(data)
+
+
+def stamps(data: list[Any]) -> list[object]:
+    """The stamp of each."""
+    try:
+        return list(map(_version, data))
+    except AttributeError:  # a tuple of arrays, or a value that is not computed yet
+        return list(map(stamp, data))

@@ -191,8 +191,8 @@ UNARY: dict[str, Callable[[Any], Any]] = {
 
 #: ewise_<name>(a, b, out): out <- f(a, b); scalar_<name>(a, value, out): out <- f(a, value), `value` a Python number
 #: that the dtype of `a` can hold. For bool, add is "or" and mul is "and" (and sub, div, power do not exist); integers
-#: wrap around; div takes float32 and float64 only; power of integers raises ValueError for a negative exponent, before
-#: anything is written; maximum and minimum keep a NaN.
+#: wrap around; div takes float32 and float64 only; power of integers takes no negative exponent; maximum and minimum
+#: keep a NaN.
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": np.add,
     "sub": np.subtract,

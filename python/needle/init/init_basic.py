@@ -133,7 +133,8 @@ def one_hot(
     if device is None and isinstance(i, Tensor):
         device = i.device
     indices = _class_indices(n, i)
-    rows = (device or default_device()).one_hot(n, indices.reshape(-1), dtype=dtype)
+    # Through the class: on a device of NDArrays, the instance's attribute of this name is the kernel.
+    rows = Device.one_hot(device or default_device(), n, indices.reshape(-1), dtype=dtype)
     tensor: Tensor = Tensor.make_const(rows.reshape((*indices.shape, n)), requires_grad=requires_grad)
     return tensor
 

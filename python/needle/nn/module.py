@@ -22,8 +22,6 @@ M = TypeVar("M", bound="Module")
 class Parameter(Tensor):
     """A tensor that a module learns: `Module.parameters` finds it, and an optimizer changes it."""
 
-    __slots__ = ()
-
 
 class Module:
     """Base class of all layers and models.
