@@ -4,7 +4,7 @@ __version__ = "0.1.0"
 
 from . import autograd, init, ops
 from .autograd import Op, Tensor, TensorOp, TensorTuple, TensorTupleOp, Value
-from .backend_selection import all_devices, cpu, cpu_numpy, cuda, default_device
+from .backend_selection import all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
 from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
 
@@ -31,4 +31,6 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "set_num_threads",
 ]
+__all__ += ops.__all__

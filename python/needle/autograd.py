@@ -73,7 +73,8 @@ class Op:
         if len(devices) > 1:
             raise ValueError(f"{type(self).__name__}: inputs are on different devices: {sorted(map(str, devices))}")
         device = devices.pop() if devices else backend.default_device()
-        return spec_of(settled(self.compute(*map(_abstract, inputs))), device)
+        with np.errstate(all="ignore"):  # under np the elements are zeros, of which nobody wants the logarithm
+            return spec_of(settled(self.compute(*map(_abstract, inputs))), device)
 
     def gradient_as_tuple(self, out_grad: Value, node: Value) -> tuple[Any, ...]:
         """`gradient`, always as a tuple with one entry per input, and checked: entry i has the shape of input i."""
@@ -153,9 +154,14 @@ class Value:
         be asked for.
         """
         if modes.interpreters or LAZY_MODE:
+            _check_inputs(op, inputs)
             interpreter = modes.interpreters[-1] if modes.interpreters else LAZY
             return interpreter.make(cls, op, inputs)
-        arrays = [x.cached_data if x.cached_data is not None else x.realize_cached_data() for x in inputs]
+        try:
+            arrays = [x.cached_data if x.cached_data is not None else x.realize_cached_data() for x in inputs]
+        except AttributeError:
+            _check_inputs(op, inputs)
+            raise
         node = cls.__new__(cls)
         node.cached_data = settled(op.compute(*arrays))
         if modes.grad_enabled:
@@ -250,6 +256,15 @@ def spec_of(data: Any, device: Any = None) -> Any:
     return Spec(tuple(data.shape), str(data.dtype), device)
 
 
+def _check_inputs(op: Op, inputs: tuple[Any, ...]) -> None:
+    """Raise TypeError if an input of `op` is no node of a graph."""
+    for position, x in enumerate(inputs):
+        if not isinstance(x, Value):
+            raise TypeError(
+                f"{type(op).__name__}: input {position} must be a Tensor, not {type(x).__name__}; ndl.Tensor(x) makes one"
+            )
+
+
 def _flatten(spec: Any) -> tuple[Spec, ...]:
     return (spec,) if isinstance(spec, Spec) else spec
 
@@ -263,7 +278,8 @@ def _abstract(spec: Any) -> Any:
 def __getattr__(name: str) -> Any:
     """``TENSOR_COUNTER``: how many Values are alive. Counted when asked for, so that nobody pays who does not ask."""
     if name == "TENSOR_COUNTER":
-        return sum(isinstance(x, Value) for x in gc.get_objects())
+        # By type(), since isinstance also asks __class__, which a dead weak proxy answers by raising.
+        return sum(issubclass(type(x), Value) for x in gc.get_objects())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

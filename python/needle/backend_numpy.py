@@ -78,6 +78,12 @@ def all_devices() -> list[Device]:
     return [cpu(), cuda()]
 
 
+def set_num_threads(n: int) -> None:
+    """Nothing to set: NumPy's threads are those of its BLAS library, which reads its own environment variables."""
+    if n < 1:
+        raise ValueError(f"set_num_threads: needs at least one thread, got {n}")
+
+
 def as_array(data: Any, device: Device | None = None, dtype: str | None = None) -> np.ndarray:
     """`data` as an array, in the dtype it has (or that Python's numbers have in NumPy) unless another is asked for."""
     if device is not None and not device.enabled():

@@ -12,7 +12,7 @@ BACKEND = os.environ.get("NEEDLE_BACKEND", "nd")
 
 if BACKEND == "nd":
     from . import backend_ndarray as array_api
-    from .backend_ndarray import Device, NDArray, all_devices, cpu, cpu_numpy, cuda, default_device
+    from .backend_ndarray import Device, NDArray, all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
     from .backend_ndarray.abstract import abstract_array, as_array, settled, stamp, stamps
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
@@ -27,6 +27,7 @@ elif BACKEND == "np":
         cpu_numpy,
         cuda,
         default_device,
+        set_num_threads,
         settled,
         stamp,
         stamps,
@@ -46,6 +47,7 @@ __all__ = [
     "cpu_numpy",
     "cuda",
     "default_device",
+    "set_num_threads",
     "settled",
     "stamp",
     "stamps",

@@ -75,12 +75,13 @@ def compute_gradient_of_variables(output_tensor: Tensor, out_grad: Tensor) -> No
             if gradient is not None and x.requires_grad:
                 shares.setdefault(x, []).append(gradient)
         if not modes.grad_enabled and node.cached_data is not None:
-            node.inputs = FREED
+            node.inputs, node.stamps = FREED, ()
 
 
 def sum_node_list(node_list: list[Any]) -> Any:
-    """The sum of the nodes, without an addition to zero in front."""
-    return reduce(add, node_list)
+    """The sum of the nodes, without an addition to zero in front; None stands for no share."""
+    nodes = [node for node in node_list if node is not None]
+    return reduce(add, nodes) if nodes else None
 
 
 def in_dtype_of(leaf: Any, adjoint: Any) -> Any:
@@ -137,8 +138,6 @@ FREED = Freed()
 class Stale:
     """Stands for data that changed between forward and backward: it has a shape, and any use of its values raises."""
 
-    __array_ufunc__ = None
-
     def __init__(self, array: Any, message: str) -> None:
         self.shape, self.dtype, self.device = array.shape, array.dtype, getattr(array, "device", None)
         self._message = message
@@ -146,12 +145,12 @@ class Stale:
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(self._message)
 
-    def _raise(self, *operands: object) -> Any:
+    def _raise(self, *operands: object, **options: object) -> Any:
         raise RuntimeError(self._message)
 
     __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _raise
     __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __neg__ = __getitem__ = __len__ = __iter__ = __array__ = _raise
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _raise
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __array_ufunc__ = _raise
     __hash__ = None  # type: ignore[assignment]
 
 

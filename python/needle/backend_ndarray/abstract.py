@@ -24,11 +24,14 @@ def settled(data: Any) -> Any:
     return data
 
 
-_version = attrgetter("_view.version")
+_version = attrgetter("_view", "_view.version")
 
 
 def stamp(data: Any) -> object:
-    """What changes when data is replaced or written in place: the version of an array's buffer; None for no data."""
+    """What changes when data is replaced or written in place: an array's view and its buffer's version.
+
+    None for no data.
+    """
     if isinstance(data, tuple):
         return tuple(map(stamp, data))
     return None if data is None else _version(data)

@@ -1,5 +1,7 @@
 """The operators: one class each (`compute`, `gradient`), and the function that makes its node."""
 
+from . import compare, elementwise, functions, indexing, logarithmic, reduce, shape, tuples
+from . import matmul as _matmul
 from .compare import *
 from .elementwise import *
 from .functions import *
@@ -9,3 +11,15 @@ from .matmul import *
 from .reduce import *
 from .shape import *
 from .tuples import *
+
+__all__ = [
+    *compare.__all__,
+    *elementwise.__all__,
+    *functions.__all__,
+    *indexing.__all__,
+    *logarithmic.__all__,
+    *_matmul.__all__,
+    *reduce.__all__,
+    *shape.__all__,
+    *tuples.__all__,
+]
