@@ -261,7 +261,7 @@ def _check_inputs(op: Op, inputs: tuple[Any, ...]) -> None:
     for position, x in enumerate(inputs):
         if not isinstance(x, Value):
             raise TypeError(
-                f"{type(op).__name__}: input {position} must be a Tensor, not {type(x).__name__}; ndl.Tensor(x) makes one"
+                f"{type(op).__name__}: input {position} must be a Tensor, not a {type(x).__name__}: ndl.Tensor(x)"
             )
 
 

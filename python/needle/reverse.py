@@ -86,6 +86,8 @@ def sum_node_list(node_list: list[Any]) -> Any:
 
 def in_dtype_of(leaf: Any, adjoint: Any) -> Any:
     """The adjoint in the dtype of its leaf; fractions that an integer leaf could not hold stay floats."""
+    if not hasattr(leaf, "dtype"):  # a TensorTuple
+        return adjoint
     if adjoint.dtype == leaf.dtype or not leaf.dtype.startswith("float"):
         return adjoint
     return adjoint.astype(leaf.dtype)

@@ -243,13 +243,19 @@ def _scalar(function: Callable[[Any, Any], Any], *, reverse: bool = False) -> Ca
     return kernel
 
 
+def _publish(name: str, kernel: Callable[..., None]) -> None:
+    """Make `kernel` a function of this module."""
+    kernel.__name__ = kernel.__qualname__ = name
+    globals()[name] = kernel
+
+
 for _name, _f in UNARY.items():
-    globals()[f"ewise_{_name}"] = _unary(_f)
+    _publish(f"ewise_{_name}", _unary(_f))
 for _name, _g in (BINARY | COMPARISON).items():
-    globals()[f"ewise_{_name}"] = _binary(_g)
-    globals()[f"scalar_{_name}"] = _scalar(_g)
+    _publish(f"ewise_{_name}", _binary(_g))
+    _publish(f"scalar_{_name}", _scalar(_g))
 for _name, _g in REVERSED.items():
-    globals()[f"scalar_{_name}"] = _scalar(_g, reverse=True)
+    _publish(f"scalar_{_name}", _scalar(_g, reverse=True))
 
 
 def where(condition: View, a: View, b: View, out: View) -> None:

@@ -1,0 +1,36 @@
+"""What all tests share: the devices and the modes that a promise is checked on.
+
+The environment variable NEEDLE_BACKEND chooses the array library under test, as it does for users. Run the tests of the
+graph layer under both of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+import needle as ndl
+from needle.backend_selection import BACKEND, cpu, cpu_numpy
+
+DEVICES = [cpu(), cpu_numpy()] if BACKEND == "nd" else [cpu()]
+
+
+def pytest_report_header() -> str:
+    """Say which array library is under test."""
+    return f"NEEDLE_BACKEND={BACKEND}"
+
+
+@pytest.fixture(params=DEVICES, ids=str)
+def device(request: pytest.FixtureRequest) -> Any:
+    """Every device of the array library under test."""
+    return request.param
+
+
+@pytest.fixture(params=["eager", "lazy"])
+def mode(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the test eagerly and in lazy mode."""
+    with ndl.lazy_mode() if request.param == "lazy" else nullcontext():
+        yield request.param

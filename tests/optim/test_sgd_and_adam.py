@@ -1,0 +1,244 @@
+"""SGD and Adam: the published formulas, step by step."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+
+import needle as ndl
+from needle import init, nn, optim
+from tests.nn.checks import tensor
+
+SHAPES = [(3, 4), (1, 4), ()]
+
+
+def gradients(steps: int, dtype="float64"):
+    """Random gradients for parameters of `SHAPES`, a list for each step."""
+    rng = np.random.RandomState(8)
+    return [[np.asarray(rng.randn(*shape), dtype) for shape in SHAPES] for _ in range(steps)]
+
+
+def parameters(device=None, dtype="float64"):
+    rng = np.random.RandomState(9)
+    return [nn.Parameter(np.asarray(rng.randn(*shape)), device=device, dtype=dtype) for shape in SHAPES]
+
+
+def run(optimizer, steps, skip=()):
+    """Step with given gradients; parameter `skip[t]` has none in step t."""
+    for t, grads in enumerate(gradients(steps)):
+        for i, (param, grad) in enumerate(zip(optimizer.params, grads)):
+            param.grad = None if (t, i) in skip else ndl.Tensor(grad, device=param.device, dtype=param.dtype)
+        optimizer.step()
+    return [param.numpy() for param in optimizer.params]
+
+
+def sgd(w, grads, lr, momentum=0.0, weight_decay=0.0):
+    u = np.zeros_like(w)
+    for grad in grads:
+        g = grad + weight_decay * w
+        u = momentum * u + (1 - momentum) * g
+        w = w - lr * u
+    return w
+
+
+def adam(w, grads, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0):
+    m = v = np.zeros_like(w)
+    for t, grad in enumerate(grads, start=1):
+        if grad is None:
+            continue
+        g = grad + weight_decay * w
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        w = w - lr * m_hat / (np.sqrt(v_hat) + eps)
+    return w
+
+
+SGDS = [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2}, {"lr": 0.0}]
+ADAMS = [{"lr": 0.1}, {"lr": 0.1, "beta1": 0.5, "beta2": 0.9, "eps": 0.1, "weight_decay": 0.2}, {"lr": 1, "beta1": 0}]
+CASES = [(optim.SGD, sgd, kwargs) for kwargs in SGDS] + [(optim.Adam, adam, kwargs) for kwargs in ADAMS]
+
+
+@pytest.mark.parametrize(("make", "reference", "kwargs"), CASES)
+def test_steps_follow_the_formula(make, reference, kwargs, device, mode):
+    params = parameters(device)
+    starts = [p.numpy() for p in params]
+    given = run(make(params, **kwargs), steps=5)
+    for i, (start, value) in enumerate(zip(starts, given)):
+        expected = reference(start, [grads[i] for grads in gradients(5)], **kwargs)
+        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-14)
+        assert params[i].dtype == "float64" and params[i].device == device and params[i].shape == SHAPES[i]
+
+
+@pytest.mark.parametrize(("make", "reference", "kwargs"), CASES)
+def test_steps_in_float32_stay_in_float32(make, reference, kwargs, device):
+    params = parameters(device, "float32")
+    starts = [p.numpy() for p in params]
+    given = run(make(params, **kwargs), steps=5)
+    for i, (start, value) in enumerate(zip(starts, given)):
+        assert value.dtype == np.float32
+        expected = reference(start.astype(np.float64), [grads[i] for grads in gradients(5)], **kwargs)
+        np.testing.assert_allclose(value, expected, rtol=2e-5, atol=2e-6)
+
+
+def test_defaults_are_those_of_the_interface():
+    params = parameters()
+    assert optim.SGD(params).lr == 0.01 and optim.SGD(params).momentum == optim.SGD(params).weight_decay == 0.0
+    made = optim.Adam(params)
+    assert (made.lr, made.beta1, made.beta2, made.eps, made.weight_decay) == (0.01, 0.9, 0.999, 1e-8, 0.0)
+    positional = optim.Adam(params, 0.1, 0.8, 0.9, 1e-6, 0.5)
+    assert (positional.lr, positional.beta1, positional.beta2) == (0.1, 0.8, 0.9)
+    assert (positional.eps, positional.weight_decay) == (1e-6, 0.5)
+    assert optim.SGD(params, 0.1, 0.8, 0.5).momentum == 0.8
+
+
+def test_adams_first_step_has_the_size_of_the_learning_rate():
+    param = nn.Parameter(np.zeros(4), dtype="float64")
+    param.grad = tensor([1e-3, -1e3, 7.0, 0.0])
+    optim.Adam([param], lr=0.25).step()
+    np.testing.assert_allclose(param.numpy(), [-0.25, 0.25, -0.25, 0], rtol=1e-4)
+
+
+def test_a_parameter_without_gradient_is_skipped_while_adams_count_goes_on(device):
+    params = parameters(device)
+    starts = [p.numpy() for p in params]
+    skip = {(1, 0), (2, 0), (0, 1)}
+    given = run(optim.Adam(params, lr=0.1, weight_decay=0.3), 4, skip)
+    for i, (start, value) in enumerate(zip(starts, given)):
+        grads = [None if (t, i) in skip else grads[i] for t, grads in enumerate(gradients(4))]
+        np.testing.assert_allclose(value, adam(start, grads, 0.1, weight_decay=0.3), rtol=1e-12)
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
+def test_parameters_that_never_get_a_gradient_stay(make):
+    params = parameters()
+    before = [p.cached_data for p in params]
+    make(params, weight_decay=0.5).step()
+    assert all(p.cached_data is data for p, data in zip(params, before))
+
+
+@pytest.mark.parametrize(("make", "kwargs"), [(case[0], case[2]) for case in CASES])
+def test_a_step_leaves_the_gradient_alone(make, kwargs, device, mode):
+    params = parameters(device)
+    loss = sum(((p * p).sum() for p in params), start=ndl.Tensor(0.0, device=device, dtype="float64"))
+    loss.backward()
+    grads = [p.grad for p in params]
+    values = [g.numpy() for g in grads]
+    make(params, **kwargs).step()
+    for param, grad, value in zip(params, grads, values):
+        assert param.grad is grad
+        np.testing.assert_array_equal(grad.numpy(), value)
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
+def test_reset_grad_forgets_every_gradient(make):
+    optimizer = make(parameters())
+    run(optimizer, 1)
+    optimizer.reset_grad()
+    assert all(p.grad is None for p in optimizer.params)
+
+
+@pytest.mark.parametrize(("make", "kwargs"), [(optim.SGD, {"momentum": 0.9}), (optim.Adam, {"weight_decay": 0.1})])
+def test_a_step_keeps_no_graph_alive(make, kwargs, device, mode):
+    param = nn.Parameter(np.ones((3, 3)), device=device, dtype="float32")
+    optimizer = make([param], **kwargs)
+
+    def step():
+        optimizer.reset_grad()
+        (param * param).sum().backward()
+        optimizer.step()
+        optimizer.reset_grad()
+
+    step()
+    gc.collect()
+    before = ndl.autograd.TENSOR_COUNTER
+    for _ in range(20):
+        step()
+    assert before == ndl.autograd.TENSOR_COUNTER
+    assert param.is_leaf() and param.requires_grad and param.cached_data is not None
+
+
+def test_lazy_gradients_that_depend_on_each_others_parameters_are_computed_before_any_changes(device):
+    def step(mode):
+        a, b = tensor([2.0], device), tensor([3.0], device)
+        with mode():
+            (a * b * b).sum().backward()
+            optim.SGD([a, b], lr=0.1).step()
+        return a.numpy().item(), b.numpy().item()
+
+    assert step(ndl.lazy_mode) == step(ndl.enable_grad) == (2 - 0.1 * 9, 3 - 0.1 * 12)
+
+
+def test_lr_may_be_changed_between_steps():
+    param = nn.Parameter(np.zeros(1), dtype="float64")
+    optimizer = optim.SGD([param], lr=1.0)
+    for lr in (0.5, 0.25):
+        optimizer.lr = lr
+        param.grad = tensor([1.0])
+        optimizer.step()
+    assert param.numpy().item() == -0.75
+
+
+def test_a_parameter_that_is_listed_twice_is_changed_once():
+    param = nn.Parameter(np.zeros(1), dtype="float64")
+    param.grad = tensor([1.0])
+    optim.SGD(iter([param, param]), lr=1.0).step()
+    assert param.numpy().item() == -1
+
+
+@pytest.mark.parametrize(
+    ("make", "kwargs"), [(optim.SGD, {"lr": 0.1, "momentum": 0.9}), (optim.Adam, {"lr": 0.1})], ids=["SGD", "Adam"]
+)
+def test_the_minimum_of_an_ill_conditioned_quadratic_is_found(make, kwargs):
+    scale, target = tensor([[1.0, 20.0]], requires_grad=False), tensor([[3.0, -2.0]], requires_grad=False)
+    w = nn.Parameter(np.zeros((1, 2)), dtype="float64")
+    optimizer = make([w], **kwargs)
+    for _ in range(600):
+        (scale * (w - target) ** 2).sum().backward()
+        optimizer.step()
+    np.testing.assert_allclose(w.numpy(), target.numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [
+        (optim.SGD, "lr", -0.1),
+        (optim.SGD, "momentum", 1.0),
+        (optim.SGD, "weight_decay", -1),
+        (optim.Adam, "lr", float("nan")),
+        (optim.Adam, "beta1", 1.0),
+        (optim.Adam, "beta2", -0.1),
+        (optim.Adam, "eps", -1e-8),
+        (optim.Adam, "weight_decay", -1),
+    ],
+)
+def test_numbers_out_of_range_are_named(make, name, value):
+    with pytest.raises(ValueError, match=f"{make.__name__}: {name} must be .*; got {value}"):
+        make(parameters(), **{name: value})
+
+
+def test_what_is_no_list_of_tensors_is_rejected():
+    with pytest.raises(ValueError, match="SGD: the list of parameters is empty"):
+        optim.SGD([])
+    with pytest.raises(TypeError, match="Adam: params must be a list of Tensors; got a single Tensor"):
+        optim.Adam(init.ones(3))
+    with pytest.raises(TypeError, match="SGD: params must be Tensors; got a ndarray"):
+        optim.SGD([np.ones(3)])
+
+
+def test_a_gradient_of_another_shape_is_named_and_nothing_changes():
+    params = parameters()
+    before = [p.numpy() for p in params]
+    params[0].grad = tensor(np.ones((3, 4)))
+    params[1].grad = tensor(np.ones((3, 4)))
+    with pytest.raises(ValueError, match=r"Adam: parameter 1 has shape \(1, 4\), its gradient \(3, 4\)"):
+        optim.Adam(params).step()
+    for param, value in zip(params, before):
+        np.testing.assert_array_equal(param.numpy(), value)
+
+
+def test_a_subclass_must_say_how_it_steps():
+    with pytest.raises(NotImplementedError, match="Optimizer has no step"):
+        optim.Optimizer(parameters()).step()
