@@ -189,6 +189,10 @@ class Value:
             realize(self)
         return self.cached_data
 
+    def __reduce__(self) -> Any:
+        """Copies and pickles hold the data and leave the graph behind."""
+        return type(self).make_const, (self.realize_cached_data(), self.requires_grad)
+
     def is_leaf(self) -> bool:
         """Whether no op made this node."""
         return self.op is None

@@ -268,11 +268,9 @@ def _apply(
 
 def as_number(value: Any) -> float | int | None:
     """`value` as a Python number if it is a number or an array of one element, else None."""
-    if isinstance(value, (int, float)):
-        return value
     if isinstance(value, np.generic) or (isinstance(value, (np.ndarray, backend.NDArray)) and value.size == 1):
-        return value.item()
-    return None
+        return value.item()  # also of a np.float64, which is a float, but which NumPy does not treat as a weak one
+    return value if isinstance(value, (int, float)) else None
 
 
 def _subtract(a: Tensor, b: Tensor) -> Tensor:

@@ -38,6 +38,9 @@ class Device:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def __reduce__(self) -> Any:
+        return named, (self.name,)
+
     if TYPE_CHECKING:
 
         def __getattr__(self, kernel: str) -> Any: ...
@@ -116,3 +119,8 @@ def default_device() -> Device:
 def all_devices() -> list[Device]:
     """Every device, enabled or not."""
     return [cpu(), cuda(), cpu_numpy()]
+
+
+def named(name: str) -> Device:
+    """The device of that name."""
+    return {"cpu": cpu, "cpu_numpy": cpu_numpy, "cuda": cuda, "meta": meta}[name]()

@@ -79,6 +79,10 @@ class OnHost:
             return self.numpy().__dlpack__()
         return self.as_numpy().__dlpack__(max_version=max_version)
 
+    def __reduce__(self) -> Any:
+        """Copies and pickles are compact arrays of their own."""
+        return type(self), (self.numpy(), self.device, self.dtype)
+
     def __repr__(self) -> str:
         values = np.array2string(self.as_numpy(), separator=", ", threshold=64, edgeitems=2, prefix="NDArray(")
         return f"NDArray({values}, shape={self.shape}, dtype={self.dtype}, device={self.device})"

@@ -480,6 +480,8 @@ def _from_host(values: Any, dtype: str, device: Device) -> NDArray:
     source = np.asarray(values)
     if source.dtype.kind not in "biuf":
         raise TypeError(f"cannot make an array of numbers from {type(values).__name__} of NumPy dtype {source.dtype}")
+    if isinstance(values, (int, list, tuple)):  # Python's numbers: NumPy refuses those that the dtype cannot hold
+        source = np.asarray(values, dtype)
     out = new(source.shape, dtype, device)
     device.from_numpy(source.astype(dtype, copy=False), out._view)
     return out

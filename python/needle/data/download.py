@@ -59,7 +59,7 @@ def download_mnist(folder: PathLike | None = None, *, seconds: float | None = No
                 _fetch(pooch, mirror, name, target, deadline)
             return target
         except (OSError, ValueError) as error:
-            failures.append(f"{mirror}: {textwrap.shorten(str(error), 160)}")
+            failures.append(f"{mirror}: {_reason(error)}")
     raise OSError(f"MNIST could not be downloaded ({'; '.join(failures)}).\n{by_hand(target)}")
 
 
@@ -68,8 +68,7 @@ def _fetch(pooch: Any, mirror: str, name: str, folder: Path, deadline: float | N
     timeout = _READ_TIMEOUT
     if deadline is not None:
         timeout = min(timeout, max(0.1, (deadline - time.monotonic()) / 2))
-        if not _answers(mirror + name, timeout):
-            raise TimeoutError("no answer in time")
+        _require_answer(mirror + name, timeout)
     progress = _Progress(name, deadline)
     downloader = pooch.HTTPDownloader(progressbar=progress, chunk_size=_CHUNK, timeout=timeout)
     source = pooch.create(path=folder, base_url=mirror, registry={name: f"sha256:{SHA256[name]}"})
@@ -79,26 +78,36 @@ def _fetch(pooch: Any, mirror: str, name: str, folder: Path, deadline: float | N
         progress.close()
 
 
-def _answers(url: str, seconds: float) -> bool:
-    """Whether a server answers for `url` within `seconds`.
+def _require_answer(url: str, seconds: float) -> None:
+    """Raise an OSError unless a server answers for `url` within `seconds`.
 
     Resolving a name and trying one address of it after the other have no common limit of time, so a thread does it, and
     is left behind if it takes too long.
     """
     import requests  # type: ignore[import-untyped, unused-ignore]
 
-    answers: list[Any] = []
+    errors: list[OSError] = []
 
     def ask() -> None:
         try:
-            answers.append(requests.head(url, timeout=seconds, allow_redirects=True))
-        except OSError:
-            return
+            requests.head(url, timeout=seconds, allow_redirects=True)
+        except OSError as error:
+            errors.append(error)
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
-    return bool(answers)
+    if thread.is_alive():
+        raise TimeoutError(f"no answer within {seconds:.1f} s")
+    if errors:
+        raise errors[0]
+
+
+def _reason(error: BaseException) -> str:
+    """Say in a line what went wrong at the root: "Name or service not known", rather than what that led to."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return textwrap.shorten(str(error), 160)
 
 
 class _Progress:

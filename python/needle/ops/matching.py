@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,12 @@ def match(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return a, b
 
 
-def promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """`a` and `b` in the dtype that holds both: NumPy's rule, but an integer with a float gives the float's dtype."""
+def promote(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors in the dtype that holds all: NumPy's rule, but an integer with a float gives the float's dtype."""
     from .shape import cast
 
-    dtype = promoted_dtype(a.dtype, b.dtype)
-    return cast(a, dtype), cast(b, dtype)
+    dtype = reduce(promoted_dtype, [x.dtype for x in tensors])
+    return tuple(cast(x, dtype) for x in tensors)
 
 
 def promoted_dtype(a: str, b: str) -> str:
@@ -75,10 +76,17 @@ def as_tensor(value: Any, like: Tensor | None) -> Tensor:
     number = as_number(value)
     if number is None or like is None:
         return Tensor(value, device=None if like is None else like.device, requires_grad=False)
-    dtype = like.dtype
+    return Tensor(number, device=like.device, dtype=weak_dtype(number, like.dtype), requires_grad=False)
+
+
+def weak_dtype(number: float | int | bool, dtype: str) -> str:
+    """The dtype of a Python number beside a tensor of `dtype`: the same if it can hold the number.
+
+    Raises OverflowError for an integer that an integer dtype cannot hold.
+    """
     if isinstance(number, float) and not dtype.startswith("float"):
-        dtype = "float32"
-    return Tensor(number, device=like.device, dtype=dtype, requires_grad=False)
+        return "float32"
+    return str(np.result_type(np.dtype(dtype), number))
 
 
 def scalar_of(value: Any) -> float | int:

@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd import TensorOp, TensorTuple, TensorTupleOp
 from ..backend_selection import array_api
 from ..tensor import Tensor
-from .matching import axes_tuple, promoted_dtype
+from .matching import axes_tuple, promote
 from .reduce import Axes, sum_to
 
 __all__ = [
@@ -175,7 +175,9 @@ def stack(args: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
     from .tuples import make_tuple
 
-    return Stack(axis)(args if isinstance(args, TensorTuple) else make_tuple(*args))
+    if not args:
+        raise ValueError("stack: needs at least one tensor")
+    return Stack(axis)(args if isinstance(args, TensorTuple) else make_tuple(*promote(*args)))
 
 
 class Split(TensorTupleOp):
@@ -228,9 +230,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     tensors = tuple(tensors)
     if not tensors:
         raise ValueError("concatenate: needs at least one tensor")
-    dtype = tensors[0].dtype
     for x in tensors:
-        dtype = promoted_dtype(dtype, x.dtype)
         position = _axis(axis, x.ndim, "concatenate")
         if [*x.shape[:position], *x.shape[position + 1 :]] != [
             *tensors[0].shape[:position],
@@ -239,7 +239,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
             raise ValueError(
                 f"concatenate: shapes {', '.join(str(t.shape) for t in tensors)} differ in another axis than {axis}"
             )
-    return Concatenate(axis)(*[cast(x, dtype) for x in tensors])
+    return Concatenate(axis)(*promote(*tensors))
 
 
 class Flip(TensorOp):
