@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ..axes import Axes, normalize_axes
 from . import device as devices
 from .device import Device
 from .dtypes import as_float, check_dtype, mask_dtype, promote
-from .ndarray import Axes, NDArray, new
+from .ndarray import NDArray, new
 from .operands import as_number, together
 
 __all__ = [
@@ -313,7 +314,7 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0) -> NDArray:
     dtype = first.dtype
     for a in arrays[1:]:
         dtype = promote(dtype, a.dtype)
-    (axis,) = first._axes(axis, "concatenate")
+    (axis,) = normalize_axes(axis, first.ndim, "concatenate")
     others = [n for i, n in enumerate(first.shape) if i != axis]
     if any(a.ndim != first.ndim or [n for i, n in enumerate(a.shape) if i != axis] != others for a in arrays):
         raise ValueError(f"concatenate: shapes {[a.shape for a in arrays]} differ in another axis than {axis}")
@@ -339,7 +340,7 @@ def take(a: NDArray, indices: Any, axis: int | None = None) -> NDArray:
     """Elements along `axis` (by default of the flat array) at `indices`; negative ones count from the end."""
     if axis is None:
         return take(a.flat, indices, 0)
-    (axis,) = a._axes(axis, "take")
+    (axis,) = normalize_axes(axis, a.ndim, "take")
     chosen = np.asarray(indices)
     positions = _wrapped(chosen, a.shape[axis], a.device)
     out = new((*a.shape[:axis], positions.size, *a.shape[axis + 1 :]), a.dtype, a.device)

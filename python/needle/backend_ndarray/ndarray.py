@@ -9,29 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..axes import Axes, normalize_axes, with_extent_1, without
 from . import device as devices
 from .device import Device
 from .dtypes import check_dtype, mask_dtype, scalar_dtype, sum_dtype
 from .host import OnHost
 from .indexing import flip_strides, index_view, normalize_slice
+from .layout import broadcast_strides, check_permutation, compact_strides, complete_shape
 from .operands import as_number, exchanged, in_float, matmul_operands, not_bool, power_operands, same_device, together
-
-Axes = int | Sequence[int] | None
-
-
-@lru_cache(maxsize=4096)
-def compact_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides of a row-major array without gaps: ``strides[i]`` is the product of the extents after axis i."""
-    strides, step = [], 1
-    for extent in reversed(shape):
-        strides.append(step)
-        step *= extent
-    return tuple(reversed(strides))
 
 
 class NDArray(OnHost):
@@ -156,22 +145,11 @@ class NDArray(OnHost):
         A view where the elements lie in memory in that order without gaps; a copy where they do not.
         """
         shape = new_shape[0] if len(new_shape) == 1 and not isinstance(new_shape[0], int) else new_shape
-        shape = self._complete_shape(tuple(shape))
+        shape = complete_shape(tuple(shape), self.shape)
         if shape == self.shape:
             return self
         source = self if self.strides == compact_strides(self.shape) else self.copy()
         return source.as_strided(shape, compact_strides(shape))
-
-    def _complete_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """`shape` with its -1, if there is one, replaced by the extent that keeps the number of elements."""
-        known = math.prod(extent for extent in shape if extent != -1)
-        if shape.count(-1) == 1 and known and self.size % known == 0:
-            return tuple(self.size // known if extent == -1 else extent for extent in shape)
-        if known != self.size or -1 in shape:
-            raise ValueError(
-                f"reshape: an array of shape {self.shape} ({self.size} elements) does not fit into {shape}"
-            )
-        return shape
 
     @property
     def flat(self) -> NDArray:
@@ -180,9 +158,7 @@ class NDArray(OnHost):
 
     def permute(self, new_axes: Sequence[int]) -> NDArray:
         """The axes in a new order: axis i of the result is axis ``new_axes[i]``."""
-        axes = tuple(new_axes)
-        if sorted(axis % self.ndim if -self.ndim <= axis < self.ndim else axis for axis in axes) != [*range(self.ndim)]:
-            raise ValueError(f"permute: {axes} is no permutation of the {self.ndim} axes of shape {self.shape}")
+        axes = check_permutation(tuple(new_axes), self.shape)
         return self.as_strided([self.shape[i] for i in axes], [self.strides[i] for i in axes])
 
     def transpose(self, axes: Sequence[int] | None = None) -> NDArray:
@@ -199,16 +175,12 @@ class NDArray(OnHost):
         shape = tuple(new_shape)
         if shape == self.shape:
             return self
-        added = len(shape) - self.ndim
-        if added < 0 or any(n not in (1, m) for n, m in zip(self.shape, shape[added:])):
-            raise ValueError(f"broadcast_to: shape {self.shape} does not broadcast to {shape}")
-        repeated = [0 if n == 1 and m != 1 else s for n, m, s in zip(self.shape, shape[added:], self.strides)]
-        return self.as_strided(shape, [0] * added + repeated)
+        return self.as_strided(shape, broadcast_strides(self.shape, self.strides, shape))
 
     def flip(self, axes: Axes = None) -> NDArray:
         """Reverse the order along `axes` (all by default): negative strides, from the last element."""
         return self.as_strided(
-            self.shape, *flip_strides(self.shape, self.strides, self.offset, self._axes(axes, "flip"))
+            self.shape, *flip_strides(self.shape, self.strides, self.offset, normalize_axes(axes, self.ndim, "flip"))
         )
 
     # Indexing ---------------------------------------------------------------------------------------------------------
@@ -430,26 +402,13 @@ class NDArray(OnHost):
         return self._reduce("reduce_argmax", axis, keepdims, "int64")
 
     def _reduce(self, kernel: str, axis: Axes, keepdims: bool, dtype: str) -> NDArray:
-        axes = self._axes(axis, kernel)
-        kept = tuple(1 if i in axes else n for i, n in enumerate(self.shape))
+        axes = normalize_axes(axis, len(self.shape), kernel)
+        kept = with_extent_1(self.shape, axes)
         if kernel != "reduce_sum" and 0 in self.shape and 0 not in kept:
             raise ValueError(f"{kernel}: no element to choose from, in shape {self.shape} over axes {axes}")
         out = new(kept, dtype, self.device)
         getattr(self.device, kernel)(self._view, out._view)
-        return out if keepdims else out.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
-
-    def _axes(self, axis: Axes, name: str) -> tuple[int, ...]:
-        """`axis` as a tuple of axes 0 .. ndim - 1; None stands for all."""
-        if axis is None:
-            return tuple(range(self.ndim))
-        given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
-        for i in given:
-            if not -self.ndim <= i < self.ndim:
-                raise np.exceptions.AxisError(f"{name}: axis {i} is out of bounds for an array with {self.ndim} axes")
-        axes = tuple(i % self.ndim for i in given)
-        if len(set(axes)) < len(axes):
-            raise ValueError(f"{name}: an axis stands twice in {given}")
-        return axes
+        return out if keepdims else out.reshape(without(self.shape, axes))
 
     def pad(self, axes: Sequence[tuple[int, int]]) -> NDArray:
         """Zeros around: ``axes[i]`` says how many before and after along axis i."""

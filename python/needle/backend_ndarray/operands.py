@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from . import ndarray as nd
+from .device import meta
 from .dtypes import as_float, promote
 
 if TYPE_CHECKING:
@@ -86,14 +87,20 @@ def in_float(value: Any) -> Any:
 
 
 def power_operands(base: Any, exponent: Any) -> tuple[Any, Any]:
-    """The operands of a power; integers take no negative exponent, and bool counts as int64."""
+    """The operands of a power; bool counts as int64, and integers take no negative exponent."""
     both = [x.astype("int64") if isinstance(x, nd.NDArray) and x.dtype == "bool" else x for x in (base, exponent)]
     kinds = [x.dtype if isinstance(x, nd.NDArray) else type(x).__name__ for x in both]
-    if not any(kind.startswith("float") for kind in kinds):
-        lowest = both[1].min().item() if isinstance(both[1], nd.NDArray) and both[1].size else both[1]
-        if isinstance(lowest, int) and lowest < 0:
-            raise ValueError("power: integers to negative integer powers are not integers; cast to float first")
+    if not any(kind.startswith("float") for kind in kinds) and _has_negative(both[1]):
+        raise ValueError("power: integers to negative integer powers are not integers; cast to float first")
     return both[0], both[1]
+
+
+def _has_negative(exponent: Any) -> bool:
+    """Whether an integer exponent is negative; of an array on `meta`, which has no values, nobody can tell."""
+    if isinstance(exponent, nd.NDArray):
+        return exponent.size > 0 and exponent.device is not meta() and exponent.min().item() < 0
+    number = as_number(exponent)
+    return isinstance(number, int) and number < 0
 
 
 def not_bool(name: str, *operands: Any) -> None:

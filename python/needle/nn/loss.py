@@ -41,10 +41,9 @@ class SoftmaxLoss(Module):
                 "SoftmaxLoss: logits must have shape (batch, classes) and labels (batch,); "
                 f"got logits of shape {logits.shape} and labels of shape {y.shape}"
             )
-        batch, classes = logits.shape
+        classes = logits.shape[1]
         try:
             true_class = init.one_hot(classes, y, device=logits.device, dtype=logits.dtype)
         except IndexError as error:
             raise IndexError(f"SoftmaxLoss: a label does not fit the logits of shape {logits.shape}: {error}") from None
-        true_logit = ops.summation(logits * true_class, axes=(1,))
-        return ops.summation(ops.logsumexp(logits, axes=(1,)) - true_logit) / batch
+        return ops.softmax_loss(logits, true_class)

@@ -277,8 +277,9 @@ class Where(TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[None, Tensor, Tensor]:
         """The condition is piecewise constant and has no gradient."""
-        condition = node.inputs[0]
-        zero = out_grad * 0
+        from . import zeros_like
+
+        condition, zero = node.inputs[0], zeros_like(out_grad)
         return None, where(condition, out_grad, zero), where(condition, zero, out_grad)
 
 

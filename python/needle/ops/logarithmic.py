@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..autograd import TensorOp
+from ..axes import Axes, normalize_axes, without
 from ..backend_selection import array_api
 from ..tensor import Tensor
-from .matching import axes_tuple
-from .reduce import Axes, Reduction, summation
+from .reduce import Reduction, summation
 
-__all__ = ["LogSoftmax", "LogSumExp", "Softmax", "logsoftmax", "logsumexp", "softmax"]
+__all__ = [
+    "LogSoftmax",
+    "LogSumExp",
+    "Softmax",
+    "SoftmaxLoss",
+    "logsoftmax",
+    "logsumexp",
+    "softmax",
+    "softmax_loss",
+]
 
 
 class LogSumExp(Reduction):
@@ -17,12 +29,13 @@ class LogSumExp(Reduction):
 
     def compute(self, a: Any) -> Any:
         """m + log(sum exp(a - m)) with m the largest element, so that the largest exponential is 1."""
-        axes = axes_tuple(self.axes, a.ndim, "logsumexp")
+        axes = normalize_axes(self.axes, a.ndim, "logsumexp")
+        bound = float(np.finfo(a.dtype).max)  # an infinite largest element would give inf - inf
         largest = array_api.max(a, axis=axes, keepdims=True)
-        finite = array_api.where(array_api.abs(largest) < float("inf"), largest, 0)
-        total = array_api.sum(array_api.exp(a - finite), axis=axes, keepdims=True)
-        result = array_api.log(total) + finite
-        return result if self.keepdims else array_api.reshape(result, _without(a.shape, axes))
+        largest = array_api.maximum(array_api.minimum(largest, bound), -bound)
+        total = array_api.sum(array_api.exp(a - largest), axis=axes, keepdims=True)
+        result = array_api.log(total) + largest
+        return result if self.keepdims else array_api.reshape(result, without(a.shape, axes))
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """d logsumexp/da = exp(a - logsumexp(a)), the softmax."""
@@ -78,5 +91,28 @@ def softmax(a: Tensor, axis: int = -1) -> Tensor:
     return Softmax(axis)(a)
 
 
-def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(extent for axis, extent in enumerate(shape) if axis not in axes)
+class SoftmaxLoss(TensorOp):
+    """The mean over rows of logsumexp(z) - z_y, where row i of the second input is one-hot at the class y of row i.
+
+    Adjoint of z: (softmax(z) - one_hot(y)) g / n.
+    """
+
+    def compute(self, z: Any, one_hot: Any) -> Any:
+        """The sum of both terms over the rows, divided by their number."""
+        normalizer = LogSumExp(1).compute(z)
+        return (array_api.sum(normalizer) - array_api.sum(z * one_hot)) / z.shape[0]
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What softmax gives to each class, minus 1 for the true one; z itself takes the part of a derivative in y."""
+        from .shape import broadcast_to
+
+        z, one_hot = node.inputs
+        weight = broadcast_to(out_grad / z.shape[0], z.shape)
+        return (softmax(z) - one_hot) * weight, -z * weight if one_hot.requires_grad else None
+
+
+def softmax_loss(z: Tensor, one_hot: Tensor) -> Tensor:
+    """The softmax (cross-entropy) loss of logits z (n, classes) and one-hot rows of the same shape: a scalar."""
+    if z.ndim != 2 or z.shape != one_hot.shape:
+        raise ValueError(f"softmax_loss: logits {z.shape} and one-hot rows {one_hot.shape} must have one shape (n, k)")
+    return SoftmaxLoss()(z, one_hot)

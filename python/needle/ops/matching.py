@@ -95,17 +95,3 @@ def scalar_of(value: Any) -> float | int:
     if number is None:
         raise TypeError(f"expected a number or an array of one element, got {value!r}")
     return number
-
-
-def axes_tuple(axes: int | tuple[int, ...] | list[int] | None, ndim: int, name: str) -> tuple[int, ...]:
-    """`axes` as a sorted tuple of axes 0 .. ndim - 1; None stands for all."""
-    if axes is None:
-        return tuple(range(ndim))
-    given = (axes,) if isinstance(axes, (int, np.integer)) else tuple(axes)
-    for axis in given:
-        if not -ndim <= axis < ndim:
-            raise np.exceptions.AxisError(f"{name}: axis {axis} is out of bounds for a tensor with {ndim} axes")
-    positive = sorted(int(axis) % ndim for axis in given)
-    if len(set(positive)) < len(positive):
-        raise ValueError(f"{name}: an axis stands twice in {tuple(given)}")
-    return tuple(positive)

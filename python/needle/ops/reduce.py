@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import TensorOp
+from ..axes import Axes, normalize_axes, with_extent_1
 from ..backend_selection import array_api
 from ..tensor import Tensor
-from .matching import axes_tuple
 
 __all__ = ["Max", "Mean", "Min", "Summation", "Var", "max", "mean", "min", "sum_to", "summation", "var"]
-
-Axes = int | tuple[int, ...] | None
 
 
 class Reduction(TensorOp):
@@ -25,14 +23,14 @@ class Reduction(TensorOp):
         """`reduced`, repeated along the axes that were reduced, in the `shape` of the input."""
         from .shape import broadcast_to, reshape
 
-        axes = axes_tuple(self.axes, len(shape), type(self).__name__)
-        kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
-        return broadcast_to(reshape(reduced, kept), shape)
+        axes = normalize_axes(self.axes, len(shape), type(self).__name__)
+        kept = with_extent_1(shape, axes)
+        return broadcast_to(reduced if reduced.shape == kept else reshape(reduced, kept), shape)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many elements of the input go into one of the output."""
         number = 1
-        for axis in axes_tuple(self.axes, len(shape), type(self).__name__):
+        for axis in normalize_axes(self.axes, len(shape), type(self).__name__):
             number *= shape[axis]
         return number
 
@@ -42,7 +40,7 @@ class Summation(Reduction):
 
     def compute(self, a: Any) -> Any:
         """The sum of `a` over the axes."""
-        axes = axes_tuple(self.axes, a.ndim, "summation")
+        axes = normalize_axes(self.axes, a.ndim, "summation")
         return array_api.sum(a, axis=axes, keepdims=self.keepdims)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
@@ -60,7 +58,7 @@ class Mean(Reduction):
 
     def compute(self, a: Any) -> Any:
         """The sum, divided by the number of elements."""
-        axes = axes_tuple(self.axes, a.ndim, "mean")
+        axes = normalize_axes(self.axes, a.ndim, "mean")
         return array_api.sum(a, axis=axes, keepdims=self.keepdims) / self.count(a.shape)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
@@ -79,7 +77,7 @@ class Var(Reduction):
 
     def compute(self, a: Any) -> Any:
         """The mean squared deviation from the mean, in two passes, which keeps its digits where the mean is large."""
-        axes, n = axes_tuple(self.axes, a.ndim, "var"), self.count(a.shape)
+        axes, n = normalize_axes(self.axes, a.ndim, "var"), self.count(a.shape)
         deviation = a - array_api.sum(a, axis=axes, keepdims=True) / n
         return array_api.sum(deviation * deviation, axis=axes, keepdims=self.keepdims) / n
 
@@ -87,7 +85,7 @@ class Var(Reduction):
         """d var/da_i = 2/n (a_i - mean); the mean's own dependence on a_i cancels."""
         (a,) = node.inputs
         deviation = a - mean(a, self.axes, keepdims=True)
-        return self.spread(out_grad * (2 / self.count(a.shape)), a.shape) * deviation  # type: ignore[no-any-return]
+        return self.spread(out_grad * 2 / self.count(a.shape), a.shape) * deviation  # type: ignore[no-any-return]
 
 
 def var(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
@@ -111,7 +109,7 @@ class Max(_Extremum):
 
     def compute(self, a: Any) -> Any:
         """The largest element."""
-        return array_api.max(a, axis=axes_tuple(self.axes, a.ndim, "max"), keepdims=self.keepdims)
+        return array_api.max(a, axis=normalize_axes(self.axes, a.ndim, "max"), keepdims=self.keepdims)
 
 
 def max(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
@@ -124,7 +122,7 @@ class Min(_Extremum):
 
     def compute(self, a: Any) -> Any:
         """The smallest element."""
-        return array_api.min(a, axis=axes_tuple(self.axes, a.ndim, "min"), keepdims=self.keepdims)
+        return array_api.min(a, axis=normalize_axes(self.axes, a.ndim, "min"), keepdims=self.keepdims)
 
 
 def min(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd import TensorOp, TensorTuple, TensorTupleOp
+from ..axes import Axes, normalize_axes
 from ..backend_selection import array_api
 from ..tensor import Tensor
-from .matching import axes_tuple, promote
-from .reduce import Axes, sum_to
+from .matching import promote
+from .reduce import sum_to
 
 __all__ = [
     "BroadcastTo",
@@ -52,11 +53,10 @@ class Transpose(TensorOp):
         """A view of `a` with the two axes swapped."""
         if self.axes is None and a.ndim < 2:
             raise ValueError(f"transpose: an array of shape {a.shape} has no two axes to swap")
-        given = (-2, -1) if self.axes is None else self.axes
-        first, second = (_axis(axis, a.ndim, "transpose") for axis in given)
+        first, second = normalize_axes((-2, -1) if self.axes is None else self.axes, a.ndim, "transpose")
         order = list(range(a.ndim))
         order[first], order[second] = second, first
-        return array_api.transpose(a, tuple(order))
+        return array_api.transpose(a, order)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """Swapping the same axes again."""
@@ -250,7 +250,7 @@ class Flip(TensorOp):
 
     def compute(self, a: Any) -> Any:
         """A view of `a` with strides reversed."""
-        return array_api.flip(a, axes_tuple(self.axes, a.ndim, "flip"))
+        return array_api.flip(a, normalize_axes(self.axes, a.ndim, "flip"))
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """Flipping the same axes again."""
@@ -335,7 +335,7 @@ def _filled(value: float, shape: tuple[int, ...], dtype: str, device: Any) -> Te
 
 
 def _axis(axis: int, ndim: int, name: str) -> int:
-    return axes_tuple(axis, ndim, name)[0]
+    return normalize_axes(axis, ndim, name)[0]
 
 
 def _section(axis: int, start: int, stop: int) -> tuple[slice, ...]:

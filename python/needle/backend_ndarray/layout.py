@@ -1,0 +1,52 @@
+"""Shape and strides of views: the arithmetic behind compact arrays, reshape, permute and broadcast_to.
+
+These are functions of a few small tuples, asked for again and again with the same ones, so answers are remembered.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+Extents = tuple[int, ...]
+
+
+@lru_cache(maxsize=4096)
+def compact_strides(shape: Extents) -> Extents:
+    """Strides of a row-major array without gaps: ``strides[i]`` is the product of the extents after axis i."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))
+
+
+@lru_cache(maxsize=4096)
+def complete_shape(shape: Extents, old: Extents) -> Extents:
+    """`shape` with its -1, if there is one, replaced by the extent that keeps the number of elements of `old`."""
+    size = math.prod(old)
+    known = math.prod(extent for extent in shape if extent != -1)
+    if shape.count(-1) == 1 and known and size % known == 0:
+        return tuple(size // known if extent == -1 else extent for extent in shape)
+    if known != size or any(extent < 0 for extent in shape):
+        raise ValueError(f"reshape: an array of shape {old} ({size} elements) does not fit into {shape}")
+    return shape
+
+
+@lru_cache(maxsize=4096)
+def check_permutation(axes: Extents, shape: Extents) -> Extents:
+    """`axes`, if they are a permutation of the axes of `shape`; negative ones count from the end."""
+    ndim = len(shape)
+    if sorted(axis % ndim if -ndim <= axis < ndim else axis for axis in axes) != [*range(ndim)]:
+        raise ValueError(f"permute: {axes} is no permutation of the {ndim} axes of shape {shape}")
+    return axes
+
+
+@lru_cache(maxsize=4096)
+def broadcast_strides(shape: Extents, strides: Extents, new_shape: Extents) -> Extents:
+    """Strides that repeat an array up to `new_shape`: 0 along axes of extent 1 and along new ones in front."""
+    added = len(new_shape) - len(shape)
+    if added < 0 or any(n not in (1, m) for n, m in zip(shape, new_shape[added:])):
+        raise ValueError(f"broadcast_to: shape {shape} does not broadcast to {new_shape}")
+    repeated = (0 if n == 1 and m != 1 else s for n, m, s in zip(shape, new_shape[added:], strides))
+    return (0,) * added + tuple(repeated)
