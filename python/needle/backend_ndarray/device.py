@@ -25,8 +25,8 @@ class Device:
         self.name = name
         self.module = module
         if module is not None:
-            kernels = {key: getattr(module, key) for key in dir(module) if not key.startswith("__")}
-            self.__dict__.update({key: value for key, value in kernels.items() if key not in ("name", "module")})
+            taken = {"name", "module", *dir(Device)}  # the method one_hot hides the kernel, which is in the module
+            self.__dict__.update({key: getattr(module, key) for key in dir(module) if key not in taken})
             self.__tile_size__ = getattr(module, "__tile_size__", 1)
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from . import device as devices
 from .device import Device
 from .dtypes import as_float, check_dtype, mask_dtype, promote
 from .ndarray import NDArray, new
-from .operands import as_number, together
+from .operands import as_number, broadcast_shape, same_device, together
 
 __all__ = [
     "ARRAY_API",
@@ -139,15 +139,16 @@ def one_hot(n: int, i: Any, dtype: Any = "float32", device: Device | None = None
     """Rows of the identity: shape ``(*i.shape, n)``, 1 at each index of `i` (whole numbers of any dtype)."""
     indices = _indices(i, device or (i.device if isinstance(i, NDArray) else devices.cpu()))
     out = new((indices.size, n), check_dtype(dtype), indices.device)
-    indices.device.one_hot(indices.flat._view, out._view)
+    indices.device.module.one_hot(indices.flat._view, out._view)
     return out.reshape((*indices.shape, n))
 
 
 def _indices(i: Any, device: Device) -> NDArray:
     """`i` as an int64 array; indices may be floats that hold whole numbers."""
     values = np.asarray(i)
-    whole = values.astype(np.int64)
-    if not np.array_equal(whole, values):
+    with np.errstate(invalid="ignore"):  # NaN becomes some integer, which differs from it
+        whole = values.astype(np.int64, copy=False)
+    if whole is not values and not np.array_equal(whole, values):
         raise IndexError(f"indices must be whole numbers, got {values[whole != values].flat[0]}")
     return NDArray(whole, device=device, dtype="int64")
 
@@ -225,7 +226,8 @@ def where(condition: NDArray, a: Any, b: Any) -> NDArray:
     like = arrays[0] if arrays else condition.astype(mask_dtype(condition.dtype))
     a, b = _like(a, like), _like(b, like)
     a, b = together("where", a, b)
-    shape = np.broadcast_shapes(condition.shape, a.shape)
+    same_device("where", condition, a)
+    shape = broadcast_shape("where", condition.shape, a.shape)
     out = new(shape, a.dtype, a.device)
     chosen = condition.astype("bool").broadcast_to(shape)
     a.device.where(chosen._view, a.broadcast_to(shape)._view, b.broadcast_to(shape)._view, out._view)
@@ -310,6 +312,7 @@ def flip(a: NDArray, axis: Axes = None) -> NDArray:
 
 def concatenate(arrays: Sequence[NDArray], axis: int = 0) -> NDArray:
     """Arrays one after another along an axis that they have."""
+    _some("concatenate", arrays)
     first = arrays[0]
     dtype = first.dtype
     for a in arrays[1:]:
@@ -329,11 +332,22 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0) -> NDArray:
 
 def stack(arrays: Sequence[NDArray], axis: int = 0) -> NDArray:
     """Arrays of one shape one after another along a new axis."""
+    _some("stack", arrays)
+    if any(a.shape != arrays[0].shape for a in arrays):
+        raise ValueError(f"stack: shapes {[a.shape for a in arrays]} differ")
     ndim = arrays[0].ndim + 1
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(f"stack: axis {axis} is out of bounds for a result with {ndim} axes")
     index = (*[slice(None)] * (axis % ndim), None)
     return concatenate([a[index] for a in arrays], axis)
+
+
+def _some(name: str, arrays: Sequence[NDArray]) -> None:
+    """Raise unless there are arrays to join, all on one device."""
+    if not arrays:
+        raise ValueError(f"{name}: needs at least one array")
+    for a in arrays:
+        same_device(name, arrays[0], a)
 
 
 def take(a: NDArray, indices: Any, axis: int | None = None) -> NDArray:

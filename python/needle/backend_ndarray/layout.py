@@ -50,3 +50,18 @@ def broadcast_strides(shape: Extents, strides: Extents, new_shape: Extents) -> E
         raise ValueError(f"broadcast_to: shape {shape} does not broadcast to {new_shape}")
     repeated = (0 if n == 1 and m != 1 else s for n, m, s in zip(shape, new_shape[added:], strides))
     return (0,) * added + tuple(repeated)
+
+
+@lru_cache(maxsize=4096)
+def is_row_major(shape: Extents, strides: Extents) -> bool:
+    """Whether the elements lie in row-major order without gaps; the stride of an axis of extent 1 does not matter."""
+    return all(n == 1 or given == step for n, given, step in zip(shape, strides, compact_strides(shape)))
+
+
+@lru_cache(maxsize=4096)
+def check_writable(shape: Extents, strides: Extents) -> None:
+    """Raise unless the elements are all different ones: those of a broadcast array are not."""
+    if 0 not in shape and any(n > 1 and step == 0 for n, step in zip(shape, strides)):
+        raise ValueError(
+            f"a broadcast array (shape {shape}, strides {strides}) repeats elements; write to a copy() of it"
+        )

@@ -19,7 +19,7 @@ from .device import Device
 from .dtypes import check_dtype, mask_dtype, scalar_dtype, sum_dtype
 from .host import OnHost
 from .indexing import flip_strides, index_view, normalize_slice
-from .layout import broadcast_strides, check_permutation, compact_strides, complete_shape
+from .layout import broadcast_strides, check_permutation, check_writable, compact_strides, complete_shape, is_row_major
 from .operands import as_number, exchanged, in_float, matmul_operands, not_bool, power_operands, same_device, together
 
 
@@ -148,7 +148,7 @@ class NDArray(OnHost):
         shape = complete_shape(tuple(shape), self.shape)
         if shape == self.shape:
             return self
-        source = self if self.strides == compact_strides(self.shape) else self.copy()
+        source = self if is_row_major(self.shape, self.strides) else self.copy()
         return source.as_strided(shape, compact_strides(shape))
 
     @property
@@ -208,7 +208,7 @@ class NDArray(OnHost):
         """Write a number, or an array that broadcasts, to the elements that ``self[index]`` views."""
         target = self[index]
         if isinstance(value, (int, float)):
-            self.device.fill(target._view, value)
+            target.fill(value)
             return
         source = value if isinstance(value, NDArray) else NDArray(value, device=self.device, dtype=self.dtype)
         same_device("setitem", self, source)
@@ -216,6 +216,7 @@ class NDArray(OnHost):
             source = source.copy()
         while source.ndim > target.ndim and source.shape[0] == 1:
             source = source.reshape(source.shape[1:])
+        check_writable(target.shape, target.strides)
         self.device.copy(source.broadcast_to(target.shape)._view, target._view)
 
     # Copies -----------------------------------------------------------------------------------------------------------
@@ -244,6 +245,7 @@ class NDArray(OnHost):
 
     def fill(self, value: float) -> None:
         """Set every element to `value`."""
+        check_writable(self.shape, self.strides)
         self.device.fill(self._view, value)
 
     # Elementwise arithmetic -------------------------------------------------------------------------------------------
@@ -373,7 +375,8 @@ class NDArray(OnHost):
         if not isinstance(other, NDArray):
             return NotImplemented
         a, b = self, other
-        if a.dtype != b.dtype or a.device is not b.device or len(a.shape) != 2 or len(b.shape) != 2:
+        simple = a.dtype == b.dtype != "bool" and a.device is b.device and len(a.shape) == len(b.shape) == 2
+        if not simple:
             a, b = matmul_operands(a, b)
         if a.shape[-1] != b.shape[-2]:
             raise ValueError(
@@ -402,10 +405,11 @@ class NDArray(OnHost):
         return self._reduce("reduce_argmax", axis, keepdims, "int64")
 
     def _reduce(self, kernel: str, axis: Axes, keepdims: bool, dtype: str) -> NDArray:
-        axes = normalize_axes(axis, len(self.shape), kernel)
+        name = kernel.removeprefix("reduce_")
+        axes = normalize_axes(axis, len(self.shape), name)
         kept = with_extent_1(self.shape, axes)
-        if kernel != "reduce_sum" and 0 in self.shape and 0 not in kept:
-            raise ValueError(f"{kernel}: no element to choose from, in shape {self.shape} over axes {axes}")
+        if name != "sum" and 0 in self.shape and 0 not in kept:
+            raise ValueError(f"{name}: no element to choose from, in shape {self.shape} over axes {axes}")
         out = new(kept, dtype, self.device)
         getattr(self.device, kernel)(self._view, out._view)
         return out if keepdims else out.reshape(without(self.shape, axes))

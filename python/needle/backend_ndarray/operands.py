@@ -29,15 +29,20 @@ def together(name: str, a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
     same_device(name, a, b)
     dtype = promote(a.dtype, b.dtype)
     if a.shape != b.shape:
-        try:
-            shape = np.broadcast_shapes(a.shape, b.shape)
-        except ValueError:
-            raise ValueError(
-                f"{name}: shapes {a.shape} and {b.shape} do not broadcast together: compared from the right, extents "
-                "must be equal or 1"
-            ) from None
+        shape = broadcast_shape(name, a.shape, b.shape)
         a, b = a.broadcast_to(shape), b.broadcast_to(shape)
     return a.astype(dtype), b.astype(dtype)
+
+
+def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that NumPy's broadcasting gives arrays of `shapes`."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast together: compared from the right, "
+            "extents must be equal or 1"
+        ) from None
 
 
 def matmul_operands(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
@@ -68,6 +73,7 @@ def exchanged(kernel: Callable[..., None]) -> Callable[..., None]:
     def with_exchanged_inputs(a: Any, b: Any, out: Any) -> None:
         kernel(b, a, out)
 
+    with_exchanged_inputs.__name__ = kernel.__name__
     return with_exchanged_inputs
 
 

@@ -132,11 +132,16 @@ def one_hot(
     """
     if device is None and isinstance(i, Tensor):
         device = i.device
-    indices = _class_indices(n, i)
-    # Through the class: on a device of NDArrays, the instance's attribute of this name is the kernel.
-    rows = Device.one_hot(device or default_device(), n, indices.reshape(-1), dtype=dtype)
-    tensor: Tensor = Tensor.make_const(rows.reshape((*indices.shape, n)), requires_grad=requires_grad)
-    return tensor
+    given = np.asarray(i.numpy() if hasattr(i, "numpy") else i)
+    with np.errstate(invalid="ignore"):
+        indices = given.astype(np.int64)
+    try:
+        rows = (device or default_device()).one_hot(n, indices, dtype=dtype)
+    except IndexError:
+        raise _no_class(n, given, (indices < 0) | (indices >= n)) from None
+    if given.dtype != np.int64 and (indices != given).any():
+        raise _no_class(n, given, indices != given)
+    return Tensor.make_const(rows, requires_grad=requires_grad)
 
 
 def _like(array: Tensor, c: float, device: Device | None, dtype: str | None, requires_grad: bool) -> Tensor:
@@ -158,16 +163,10 @@ def _check_shape(name: str, shape: tuple[int, ...]) -> None:
             raise ValueError(f"{name}: an extent is at least 0, but the shape is {shape}")
 
 
-def _class_indices(n: int, i: Any) -> np.ndarray:
-    """Give the class indices `i` as an int64 array, checked: whole numbers from 0 to n - 1."""
-    given = np.asarray(i.numpy() if hasattr(i, "numpy") else i)
-    with np.errstate(invalid="ignore"):
-        indices = given.astype(np.int64)
-    wrong = (indices < 0) | (indices >= n) | (indices != given)
-    if wrong.any():
-        position = tuple(int(axis[0]) for axis in np.nonzero(np.atleast_1d(wrong)))
-        raise IndexError(
-            f"one_hot: index {np.atleast_1d(given)[position]} (at position {', '.join(map(str, position))}) is not "
-            f"one of the {n} classes, which are the whole numbers from 0 to {n - 1}"
-        )
-    return indices
+def _no_class(n: int, given: np.ndarray, wrong: np.ndarray) -> IndexError:
+    """Say which index of `given` is the first that is wrong, and what would be right."""
+    position = tuple(int(axis[0]) for axis in np.nonzero(np.atleast_1d(wrong)))
+    return IndexError(
+        f"one_hot: index {np.atleast_1d(given)[position]} (at position {', '.join(map(str, position))}) is not "
+        f"one of the {n} classes, which are the whole numbers from 0 to {n - 1}"
+    )

@@ -148,4 +148,4 @@ def in_range(name: str, value: float, low: float, high: float = float("inf")) ->
 
 def store(tensor: Tensor, array: Any) -> None:
     """Replace the data of `tensor` by `array`, which is not copied."""
-    tensor.data = Tensor.make_const(settled(array))
+    tensor.cached_data = settled(array)
