@@ -29,6 +29,20 @@ enum class Binary {
 };
 enum class Reduction { kSum, kMax, kMin, kArgmax };
 
+// The numbers of one step of an optimizer, which each kernel rounds to the dtype it works in.
+struct SgdStep {
+  double lr;
+  double momentum;  // sgd_plain has none
+  double weight_decay;
+};
+struct AdamStep {
+  double rate;  // the learning rate, with the bias corrections in it
+  double beta1;
+  double beta2;
+  double eps;
+  double weight_decay;
+};
+
 struct Kernels {
   const char* isa;
   void (*unary)(Unary op, const View& a, const View& out);
@@ -38,6 +52,13 @@ struct Kernels {
   void (*copy)(const View& a, const View& out);
   void (*reduce)(Reduction op, const View& a, const View& out);
   void (*matmul)(const View& a, const View& b, const View& out);
+  void (*logsumexp)(const View& a, const View& out);
+  void (*softmax)(const View& a, const View& out);
+  void (*sgd_plain)(const View& w, const View& g, const SgdStep& step, const View& new_w);
+  void (*sgd)(const View& w, const View& g, const View& u, const SgdStep& step, const View& new_w,
+              const View& new_u);
+  void (*adam)(const View& w, const View& g, const View& m, const View& v, const AdamStep& step,
+               const View& new_w, const View& new_m, const View& new_v);
 };
 
 #ifdef NEEDLE_ISA
@@ -48,6 +69,13 @@ void where(const View& condition, const View& a, const View& b, const View& out)
 void copy(const View& a, const View& out);
 void reduce(Reduction op, const View& a, const View& out);
 void matmul(const View& a, const View& b, const View& out);
+void logsumexp(const View& a, const View& out);
+void softmax(const View& a, const View& out);
+void sgd_plain(const View& w, const View& g, const SgdStep& step, const View& new_w);
+void sgd(const View& w, const View& g, const View& u, const SgdStep& step, const View& new_w,
+         const View& new_u);
+void adam(const View& w, const View& g, const View& m, const View& v, const AdamStep& step,
+          const View& new_w, const View& new_m, const View& new_v);
 }  // namespace NEEDLE_ISA
 #endif
 

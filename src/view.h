@@ -1,6 +1,7 @@
 // The two things a kernel sees: Array, a flat buffer, and View, shape and strides over one.
 //
-// The meaning of every kernel over them is stated in python/needle/backend_ndarray/ndarray_backend_numpy.py.
+// The meaning of every kernel over them is stated in
+// python/needle/backend_ndarray/ndarray_backend_numpy.py.
 #pragma once
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace needle {
@@ -72,11 +74,24 @@ decltype(auto) dispatch(DType dtype, Visitor&& visit) {
   throw std::invalid_argument("unknown dtype");
 }
 
+// The same for a kernel that takes floats only.
+template <typename Visitor>
+void dispatch_float(const char* kernel, DType dtype, Visitor&& visit) {
+  dispatch(dtype, [&](auto element) {
+    if constexpr (std::is_floating_point_v<decltype(element)>) {
+      visit(element);
+    } else {
+      throw std::invalid_argument(std::string(kernel) + " does not take dtype " +
+                                  dtype_name(dtype) + "; it takes float32 and float64");
+    }
+  });
+}
+
 // A flat buffer of `size` elements, 64-byte aligned, uninitialised when made. Its memory comes from
 // the caching allocator (memory.h), or is borrowed from `owner`.
 class Array {
  public:
-  Array(std::int64_t size, DType dtype);                                      // throws std::bad_alloc
+  Array(std::int64_t size, DType dtype);  // throws std::bad_alloc
   Array(void* data, std::int64_t size, DType dtype, std::shared_ptr<void> owner);  // borrows
   ~Array();
   Array(const Array&) = delete;
@@ -125,5 +140,8 @@ struct View {
     return array->data<T>() + offset;
   }
 };
+
+// A compact (row-major) view of new memory, of the shape of `shape`.
+View new_like(const View& shape, DType dtype);
 
 }  // namespace needle

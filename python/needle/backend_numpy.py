@@ -88,7 +88,10 @@ def as_array(data: Any, device: Device | None = None, dtype: str | None = None) 
     """`data` as an array, in the dtype it has (or that Python's numbers have in NumPy) unless another is asked for."""
     if device is not None and not device.enabled():
         raise ValueError(f"device {device} is not available under NEEDLE_BACKEND=np")
-    return np.array(data, dtype=dtype)
+    array = np.array(data, dtype=dtype)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"cannot make an array of numbers from {type(data).__name__} of NumPy dtype {array.dtype}")
+    return array
 
 
 def abstract_array(shape: tuple[int, ...], dtype: str) -> np.ndarray:

@@ -122,8 +122,13 @@ def backward(tensor: Tensor, out_grad: Tensor | None = None, create_graph: bool 
         raise RuntimeError("backward: this tensor does not require a gradient, and neither does anything it depends on")
     if out_grad is None:
         out_grad = init.ones(*tensor.shape, device=tensor.device, dtype=tensor.dtype)
-    elif out_grad.shape != tensor.shape:
-        raise ValueError(f"backward: out_grad has shape {out_grad.shape}, the tensor {tensor.shape}; they must agree")
+    elif not isinstance(out_grad, autograd.Tensor):
+        raise TypeError(f"backward: out_grad must be a Tensor, not {type(out_grad).__name__}")
+    elif (out_grad.shape, out_grad.device) != (tensor.shape, tensor.device):
+        raise ValueError(
+            f"backward: out_grad has shape {out_grad.shape} on {out_grad.device}, the tensor {tensor.shape} on "
+            f"{tensor.device}; they must agree"
+        )
     with enable_grad() if create_graph else no_grad():
         autograd.compute_gradient_of_variables(tensor, out_grad)
 

@@ -124,6 +124,8 @@ class Tensor(Value):
 
     def item(self) -> float | int | bool:
         """The one element of a one-element tensor, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item: only a tensor of one element is a number, this one has shape {self.shape}")
         return self.numpy().item()  # type: ignore[no-any-return]
 
     def __float__(self) -> float:

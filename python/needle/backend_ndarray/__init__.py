@@ -23,3 +23,6 @@ __all__ = [
     "set_num_threads",
 ]
 __all__ += functions.__all__
+
+for _name in ("all_devices", "array", "cpu", "cpu_numpy", "cuda", "default_device", "empty", "full"):
+    setattr(ndarray, _name, globals()[_name])  # course code looks for them there, too

@@ -60,7 +60,8 @@ def lift(module: Any) -> SimpleNamespace:
     Returns
     -------
     SimpleNamespace
-        `Array`, `View`, ``__device_name__`` and every kernel that `ndarray_backend_numpy` specifies.
+        `Array`, `View`, ``__device_name__`` and every kernel that `ndarray_backend_numpy` specifies but the fused
+        ones: what those do in one pass, the device's own kernels do in several.
     """
     device_name = getattr(module, "__device_name__", "flat")
     required = {name: getattr(module, name, None) or _missing(device_name, name) for name in REQUIRED}
@@ -72,7 +73,7 @@ def lift(module: Any) -> SimpleNamespace:
     for name in spec.KERNELS:
         if name.startswith(("ewise_", "scalar_")) and (kernel := getattr(flat, name, getattr(module, name, None))):
             lifted[name] = _elementwise(kernel)
-    kernels = {name: _kernel(name, lifted.get(name)) for name in spec.KERNELS}
+    kernels = {name: _kernel(name, lifted.get(name)) for name in spec.KERNELS if name not in spec.FUSED}
     return SimpleNamespace(__device_name__=device_name, Array=array_type, View=view_type, **kernels)
 
 

@@ -354,6 +354,89 @@ def _checked(indices: View, extent: int) -> np.ndarray:
     return positions
 
 
+# Fused (optional) -----------------------------------------------------------------------------------------------------
+
+# Each does in one pass over memory what needle.ops and needle.optim write down as several operators; on a device that
+# has no such kernel, those operators run. Float dtypes only; the optimizers' kernels write to several views.
+
+
+def _shifted_exp(a: np.ndarray, axes: Any) -> tuple[Any, Any]:
+    """Return exp(a - m) and m, the largest element over `axes`, limited to finite numbers, as inf - inf is a NaN."""
+    bound = np.finfo(a.dtype).max
+    largest = np.clip(np.max(a, axis=axes, keepdims=True, initial=-np.inf), -bound, bound)
+    return np.exp(a - largest), largest
+
+
+def logsumexp(a: View, out: View) -> None:
+    """`out` <- log(sum exp a) over the axes where `out` has extent 1, without overflow; -inf for an empty sum."""
+    axes = _reduced_axes(a, out)
+    with np.errstate(all="ignore"):
+        exponentials, largest = _shifted_exp(a.as_numpy(), axes)
+        _write(out, np.log(np.sum(exponentials, axis=axes, keepdims=True)) + largest)
+
+
+def softmax(a: View, out: View) -> None:
+    """`out` <- exp(a) / sum exp(a) along the last axis, without overflow."""
+    with np.errstate(all="ignore"):
+        exponentials, _ = _shifted_exp(a.as_numpy(), -1)
+        _write(out, exponentials / np.sum(exponentials, axis=-1, keepdims=True))
+
+
+def _decayed(w: View, g: View, weight_decay: float) -> Any:
+    """Return g + weight_decay * w; nothing is added if `weight_decay` is 0."""
+    return g.as_numpy() + np.asarray(weight_decay, w.dtype) * w.as_numpy() if weight_decay else g.as_numpy()
+
+
+def _average(beta: float, average: View, x: Any) -> Any:
+    """Return beta * average + (1 - beta) * x."""
+    return np.asarray(beta, average.dtype) * average.as_numpy() + np.asarray(1 - beta, average.dtype) * x
+
+
+def sgd_plain(w: View, g: View, lr: float, weight_decay: float, new_w: View) -> None:
+    """`new_w` <- w - lr * (g + weight_decay * w).
+
+    Each operation of an optimizer's formula is rounded, in the order in which it is written, and so is each number.
+    """
+    with np.errstate(all="ignore"):
+        _write(new_w, w.as_numpy() - np.asarray(lr, w.dtype) * _decayed(w, g, weight_decay))
+
+
+def sgd(w: View, g: View, u: View, lr: float, momentum: float, weight_decay: float, new_w: View, new_u: View) -> None:
+    """`new_u` <- momentum * u + (1 - momentum) * (g + weight_decay * w), `new_w` <- w - lr * new_u."""
+    with np.errstate(all="ignore"):
+        _write(new_u, _average(momentum, u, _decayed(w, g, weight_decay)))
+        _write(new_w, w.as_numpy() - np.asarray(lr, w.dtype) * new_u.as_numpy())
+
+
+def adam(
+    w: View,
+    g: View,
+    m: View,
+    v: View,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    new_w: View,
+    new_m: View,
+    new_v: View,
+) -> None:
+    """`new_m` <- beta1 * m + (1 - beta1) * g, `new_v` <- beta2 * v + (1 - beta2) * g^2 (g with weight decay as in sgd).
+
+    `new_w` <- w - rate * (new_m / (sqrt(new_v) + eps)): the bias corrections are in `rate` and `eps`.
+    """
+    with np.errstate(all="ignore"):
+        decayed = _decayed(w, g, weight_decay)
+        _write(new_m, _average(beta1, m, decayed))
+        _write(new_v, _average(beta2, v, decayed * decayed))
+        step = new_m.as_numpy() / (np.sqrt(new_v.as_numpy()) + np.asarray(eps, w.dtype))
+        _write(new_w, w.as_numpy() - np.asarray(rate, w.dtype) * step)
+
+
+#: The kernels that a device may lack.
+FUSED = ("logsumexp", "softmax", "sgd_plain", "sgd", "adam")
+
 #: The name of every kernel of the interface: the functions above.
 KERNELS = tuple(
     name for name, value in globals().items() if isinstance(value, FunctionType) and not name.startswith("_")

@@ -86,7 +86,7 @@ def _compare(kind: type[Comparison], a: Tensor, b: Any) -> Tensor:
     number = as_number(b)
     if isinstance(a, Tensor) and number is not None:
         return kind(number)(a)
-    return kind()(*match(a, b))
+    return kind()(*match(a, b, kind.__name__))
 
 
 def equal(a: Tensor, b: Any) -> Tensor:

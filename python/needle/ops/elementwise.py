@@ -57,14 +57,14 @@ class EWiseAdd(ElementwiseOp):
 
 def add(a: Tensor, b: Tensor) -> Tensor:
     """a + b, elementwise."""
-    return EWiseAdd()(*match(a, b))
+    return EWiseAdd()(*match(a, b, "add"))
 
 
 class AddScalar(TensorOp):
     """a + c for a number c; adjoint g."""
 
     def __init__(self, scalar: float) -> None:
-        self.scalar = scalar_of(scalar)
+        self.scalar = scalar_of(scalar, "add_scalar")
 
     def compute(self, a: Any) -> Any:
         """a + c."""
@@ -95,14 +95,14 @@ class EWiseMul(ElementwiseOp):
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
     """a * b, elementwise."""
-    return EWiseMul()(*match(a, b))
+    return EWiseMul()(*match(a, b, "multiply"))
 
 
 class MulScalar(TensorOp):
     """c a for a number c; adjoint c g."""
 
     def __init__(self, scalar: float) -> None:
-        self.scalar = scalar_of(scalar)
+        self.scalar = scalar_of(scalar, "mul_scalar")
 
     def compute(self, a: Any) -> Any:
         """a * c."""
@@ -139,14 +139,14 @@ class EWisePow(ElementwiseOp):
 
 def power(a: Tensor, b: Tensor) -> Tensor:
     """a ** b, elementwise."""
-    return EWisePow()(*match(a, b))
+    return EWisePow()(*match(a, b, "power"))
 
 
 class PowerScalar(TensorOp):
     """a to the power of a number c; adjoint g c a^(c-1)."""
 
     def __init__(self, scalar: float) -> None:
-        self.scalar = scalar_of(scalar)
+        self.scalar = scalar_of(scalar, "power_scalar")
 
     def compute(self, a: Any) -> Any:
         """a ** c."""
@@ -180,14 +180,14 @@ class EWiseDiv(ElementwiseOp):
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
     """a / b, elementwise."""
-    return EWiseDiv()(*match(a, b))
+    return EWiseDiv()(*match(a, b, "divide"))
 
 
 class DivScalar(TensorOp):
     """a / c for a number c; adjoint g / c."""
 
     def __init__(self, scalar: float) -> None:
-        self.scalar = scalar_of(scalar)
+        self.scalar = scalar_of(scalar, "divide_scalar")
 
     def compute(self, a: Any) -> Any:
         """a / c."""
@@ -238,7 +238,7 @@ class Maximum(ElementwiseOp):
 
 def maximum(a: Tensor, b: Tensor) -> Tensor:
     """The larger of a and b, elementwise."""
-    return Maximum()(*match(a, b))
+    return Maximum()(*match(a, b, "maximum"))
 
 
 class Minimum(ElementwiseOp):
@@ -259,7 +259,7 @@ class Minimum(ElementwiseOp):
 
 def minimum(a: Tensor, b: Tensor) -> Tensor:
     """The smaller of a and b, elementwise."""
-    return Minimum()(*match(a, b))
+    return Minimum()(*match(a, b, "minimum"))
 
 
 class Where(TensorOp):
@@ -288,8 +288,8 @@ def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     from .matching import as_tensor, broadcast_together
 
     like = next((x for x in (a, b, condition) if isinstance(x, Tensor)), None)
-    a, b = match(as_tensor(a, like), as_tensor(b, like))
-    condition, a, b = broadcast_together(as_tensor(condition, like), a, b)
+    a, b = match(as_tensor(a, like), as_tensor(b, like), "where")
+    condition, a, b = broadcast_together("where", as_tensor(condition, like), a, b)
     return Where()(condition, a, b)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import TensorOp
 from ..axes import Axes, normalize_axes, without
 from ..backend_selection import array_api
+from ..fused import fused
 from ..tensor import Tensor
 from .reduce import Reduction, summation
 
@@ -27,10 +28,11 @@ __all__ = [
 class LogSumExp(Reduction):
     """log(sum exp a) over some axes; adjoint g softmax(a)."""
 
+    @fused("logsumexp")
     def compute(self, a: Any) -> Any:
         """m + log(sum exp(a - m)) with m the largest element, so that the largest exponential is 1."""
         axes = normalize_axes(self.axes, a.ndim, "logsumexp")
-        bound = float(np.finfo(a.dtype).max)  # an infinite largest element would give inf - inf
+        bound = float(np.finfo(np.result_type(a.dtype, np.float32)).max)  # infinite ones would give inf - inf
         largest = array_api.max(a, axis=axes, keepdims=True)
         largest = array_api.maximum(array_api.minimum(largest, bound), -bound)
         total = array_api.sum(array_api.exp(a - largest), axis=axes, keepdims=True)
@@ -77,6 +79,7 @@ def logsoftmax(a: Tensor, axis: int = -1) -> Tensor:
 class Softmax(_AlongLastAxis):
     """exp(a) / sum exp(a) along one axis (the last by default); adjoint s (g - sum(g s)) with s the output."""
 
+    @fused("softmax")
     def compute(self, a: Any) -> Any:
         """exp(a - logsumexp(a))."""
         return array_api.exp(a - LogSumExp(self.axes, keepdims=True).compute(a))

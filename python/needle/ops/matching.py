@@ -25,15 +25,15 @@ class ElementwiseOp(TensorOp):
         return Tensor.make_from_op(self, args)
 
 
-def match(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """`a` and `b` in one shape and dtype, through `Cast` and `BroadcastTo` nodes where they differ."""
+def match(a: Tensor, b: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    """`a` and `b` in one shape and dtype, through `Cast` and `BroadcastTo` nodes; errors say the function's `name`."""
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
         like = a if isinstance(a, Tensor) else b
         a, b = as_tensor(a, like), as_tensor(b, like)
     if a.dtype != b.dtype:
         a, b = promote(a, b)
     if a.shape != b.shape:
-        a, b = broadcast_together(a, b)
+        a, b = broadcast_together(name, a, b)
     return a, b
 
 
@@ -54,7 +54,7 @@ def promoted_dtype(a: str, b: str) -> str:
     return str(np.promote_types(a, b))
 
 
-def broadcast_together(*tensors: Tensor) -> tuple[Tensor, ...]:
+def broadcast_together(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     """Every tensor in the shape that NumPy's broadcasting gives all of them."""
     from .shape import broadcast_to
 
@@ -63,8 +63,8 @@ def broadcast_together(*tensors: Tensor) -> tuple[Tensor, ...]:
         shape = np.broadcast_shapes(*shapes)
     except ValueError:
         raise ValueError(
-            f"shapes {', '.join(map(str, shapes))} do not broadcast together: compared from the right, extents must be "
-            "equal or 1"
+            f"{name}: shapes {', '.join(map(str, shapes))} do not broadcast together: compared from the right, extents "
+            "must be equal or 1"
         ) from None
     return tuple(x if x.shape == shape else broadcast_to(x, shape) for x in tensors)
 
@@ -89,9 +89,9 @@ def weak_dtype(number: float | int | bool, dtype: str) -> str:
     return str(np.result_type(np.dtype(dtype), number))
 
 
-def scalar_of(value: Any) -> float | int:
-    """`value` as the Python number that an op keeps."""
+def scalar_of(value: Any, name: str) -> float | int:
+    """`value` as the Python number that an op keeps; errors say the function's `name`."""
     number = as_number(value)
     if number is None:
-        raise TypeError(f"expected a number or an array of one element, got {value!r}")
+        raise TypeError(f"{name}: the scalar must be a number or an array of one element, not {value!r}")
     return number

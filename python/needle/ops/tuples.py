@@ -66,8 +66,8 @@ class FusedAddScalars(TensorTupleOp):
     """(a + c0, a + c1); the adjoint of a is the sum of the two."""
 
     def __init__(self, c0: float, c1: float) -> None:
-        self.c0 = scalar_of(c0)
-        self.c1 = scalar_of(c1)
+        self.c0 = scalar_of(c0, "fused_add_scalars")
+        self.c1 = scalar_of(c1, "fused_add_scalars")
 
     def compute(self, a: Any) -> tuple[Any, Any]:
         """(a + c0, a + c1)."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from .. import init
 from ..autograd import Tensor
 from ..backend_selection import array_api
+from ..fused import fused
 from .optimizer import Optimizer, in_range, store
 
 
@@ -71,6 +72,7 @@ class Adam(Optimizer):
             store(self.v[index], v)
             store(param, w)
 
+    @fused("adam")
     def _updated(self, m: Any, v: Any, w: Any, g: Any) -> tuple[Any, Any, Any]:
         """Give the new moments and parameter, from the old ones and the gradient (all of them arrays).
 

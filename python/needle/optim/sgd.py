@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .. import init
 from ..autograd import Tensor
+from ..fused import fused
 from .optimizer import Optimizer, in_range, store
 
 
@@ -48,10 +49,18 @@ class SGD(Optimizer):
     def step(self) -> None:
         """Move every parameter that has a gradient against its averaged gradient."""
         for index, param, w, g in self.updates():
-            if self.weight_decay:
-                g = g + self.weight_decay * w
-            u = g
+            u, w = self._updated(self.u[index].cached_data if self.momentum else None, w, g)
             if self.momentum:
-                u = self.momentum * self.u[index].cached_data + (1 - self.momentum) * g
                 store(self.u[index], u)
-            store(param, w - self.lr * u)
+            store(param, w)
+
+    @fused("sgd")
+    def _updated(self, u: Any, w: Any, g: Any) -> tuple[Any, Any]:
+        """Give the new direction and parameter, from the old ones and the gradient (all of them arrays).
+
+        Without momentum `u` is None, and the direction is the gradient itself.
+        """
+        if self.weight_decay:
+            g = g + self.weight_decay * w
+        u = self.momentum * u + (1 - self.momentum) * g if self.momentum else g
+        return u, w - self.lr * u

@@ -1,0 +1,61 @@
+# What a developer types; `make help` lists it. Everything is installed into .venv, nothing elsewhere.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet
+CPP := CMakeLists.txt pyproject.toml $(wildcard src/*)
+# Where pip finds PyTorch; on Linux give it the index of PyTorch's CPU builds, or it brings CUDA along.
+TORCH_INDEX ?=
+
+.PHONY: help build test mnist bench lint sanitize clean
+.DELETE_ON_ERROR:
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+build: $(VENV)/built  ## install Needle from this tree (Python edits count at once) and compile the C++ if it changed
+
+test: build  ## run all tests
+	$(BIN)/python -m pytest -q $(ARGS)
+
+mnist: build  ## train an MLP on MNIST: make mnist ARGS="--epochs 2 --data mini"
+	$(BIN)/python apps/mnist_mlp.py $(ARGS)
+
+bench: build $(VENV)/peers  ## measure against PyTorch, JAX and NumPy: make bench ARGS="--only gemm"
+	$(BIN)/python -m apps.bench $(ARGS)
+
+lint: $(VENV)/linters  ## ruff, mypy --strict, clang-format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror src/*.cpp src/*.h tests/src/*.cpp
+
+sanitize: build  ## the kernel tests under the address, undefined-behaviour and thread sanitizers (Linux, GCC)
+	tests/build/sanitize.sh $(BIN)/python
+
+clean:  ## remove what was built, and .venv
+	rm -rf $(VENV) build dist python/needle/backend_ndarray/*.so
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Stamps: each is newer than what it was made from, so nothing is installed twice.
+$(VENV)/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Needle needs Python 3.10 or newer; choose one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) cmake ninja "pybind11>=2.13" "scikit-build-core>=0.10"
+	touch $@
+
+$(VENV)/built: $(VENV)/created $(CPP)
+	$(PIP) --no-build-isolation --editable ".[test]"
+	touch $@
+
+$(VENV)/linters: $(VENV)/built
+	$(PIP) --no-build-isolation --editable ".[lint]"
+	touch $@
+
+$(VENV)/peers: $(VENV)/created
+	$(PIP) "torch==2.13.0" $(TORCH_INDEX)
+	$(PIP) jax optax
+	touch $@

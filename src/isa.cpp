@@ -1,0 +1,24 @@
+// One instruction set's table of kernels; compiled once for each set, as the kernels themselves.
+#include "kernels.h"
+
+#define NEEDLE_STRING(name) #name
+#define NEEDLE_NAME_OF(macro) NEEDLE_STRING(macro)
+
+namespace needle::NEEDLE_ISA {
+
+Kernels kernels() {
+  return {NEEDLE_NAME_OF(NEEDLE_ISA),
+          unary,
+          binary,
+          where,
+          copy,
+          reduce,
+          matmul,
+          logsumexp,
+          softmax,
+          sgd_plain,
+          sgd,
+          adam};
+}
+
+}  // namespace needle::NEEDLE_ISA

@@ -1,0 +1,39 @@
+"""The kernel tests again, with the kernels compiled for every lower instruction set that this processor has."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.backend_ndarray.kernel_cases import kernels_of
+
+ISAS = ["baseline", "avx2", "avx512"]
+HERE = Path(__file__).parent
+
+
+def python(*arguments, isa):
+    """Run Python with the instruction set `isa` and return what it prints."""
+    environment = os.environ | {"NEEDLE_ISA": isa, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=HERE.parents[1], check=False
+    )
+
+
+@pytest.mark.parametrize("isa", ISAS[:-1])
+def test_every_kernel_is_right_with_a_lower_instruction_set(isa):
+    if isa not in ISAS[: ISAS.index(kernels_of("cpu").isa())]:
+        pytest.skip("not lower than the active instruction set, which test_kernels runs with")
+    asked = python("-c", "from needle.backend_ndarray import cpu; print(cpu().isa())", isa=isa)
+    assert asked.stdout.strip() == isa, asked.stderr
+    tests = ["-q", "-x", "-k", "cpu", "-p", "no:cacheprovider", "--no-header"]
+    result = python("-m", "pytest", *tests, str(HERE / "test_kernels.py"), isa=isa)
+    assert result.returncode == 0, result.stdout[-5000:]
+
+
+@pytest.mark.parametrize("isa", ["avx1024", "AVX2"])
+def test_an_unknown_instruction_set_is_refused(isa):
+    result = python("-c", "from needle.backend_ndarray import ndarray_backend_cpu", isa=isa)
+    assert result.returncode != 0
+    assert f"NEEDLE_ISA is '{isa}'" in result.stderr and "baseline" in result.stderr
