@@ -8,6 +8,9 @@ CPP := CMakeLists.txt pyproject.toml $(wildcard src/*)
 # Where pip finds PyTorch; on Linux give it the index of PyTorch's CPU builds, or it brings CUDA along.
 TORCH_INDEX ?=
 
+# Tests of what stands above the arrays: they run on NumPy's arrays too.
+ON_NUMPY := $(addprefix tests/,autograd ops nn init optim data)
+
 .PHONY: help build test mnist bench lint sanitize clean
 .DELETE_ON_ERROR:
 
@@ -17,7 +20,8 @@ help:  ## this list
 build: $(VENV)/built  ## install Needle from this tree (Python edits count at once) and compile the C++ if it changed
 
 test: build  ## run all tests
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q --numprocesses auto $(ARGS)
+	NEEDLE_BACKEND=np $(BIN)/python -m pytest -q --numprocesses auto $(ARGS) $(ON_NUMPY)
 
 mnist: build  ## train an MLP on MNIST: make mnist ARGS="--epochs 2 --data mini"
 	$(BIN)/python apps/mnist_mlp.py $(ARGS)

@@ -85,7 +85,7 @@ NEEDLE_INLINE T from_bits(Bits<T> bits) {
 }
 
 template <typename T>
-constexpr Bits<T> kSignBit = Bits<T>{1} << (8 * sizeof(T) - 1);
+inline constexpr Bits<T> kSignBit = Bits<T>{1} << (8 * sizeof(T) - 1);
 
 template <typename T>
 NEEDLE_INLINE T magnitude(T x) {
@@ -125,13 +125,13 @@ NEEDLE_INLINE T to_number(Bits<T> integer) {
 
 // ln 2 in two parts; n times the first is exact for every exponent n.
 template <typename T>
-constexpr T kLn2High = 0x1.62e42fefa3p-1;
+inline constexpr T kLn2High = 0x1.62e42fefa3p-1;
 template <typename T>
-constexpr T kLn2Low = 0x1.3de6af278ece6p-42;
+inline constexpr T kLn2Low = 0x1.3de6af278ece6p-42;
 template <>
-constexpr float kLn2High<float> = 0x1.63p-1f;
+inline constexpr float kLn2High<float> = 0x1.63p-1f;
 template <>
-constexpr float kLn2Low<float> = -0x1.bd0106p-13f;
+inline constexpr float kLn2Low<float> = -0x1.bd0106p-13f;
 
 // e^x = 2^n e^r with |r| <= ln(2) / 2, and tail = e^r - 1 - r.
 template <typename T>
@@ -163,6 +163,7 @@ NEEDLE_INLINE ExpParts<T> exp_parts(T x) {
 
 template <typename T>
 NEEDLE_INLINE T exp(T x) {
+  // From here on the result is 0 or infinity, and n may be anything.
   constexpr T lowest = sizeof(T) == 4 ? -104 : -746;
   constexpr T highest = sizeof(T) == 4 ? 89 : 710;
   const ExpParts<T> e = exp_parts(x);
@@ -192,8 +193,8 @@ NEEDLE_INLINE T tanh(T signed_x) {
   return flip_sign(x > one_from ? 1 : y, to_bits(signed_x) & kSignBit<T>);
 }
 
-// 1 / (1 + e^-x), from e = e^-|x| so that nothing overflows: 1 / (1 + e), and for negative x e / (1
-// + e), written so that the division's error touches the small term only.
+// With e = e^-|x|, so that nothing overflows: y = 1 / (1 + e), and y = e / (1 + e) = e - e y for
+// negative x, where the division's error touches the small term only.
 template <typename T>
 NEEDLE_INLINE T sigmoid(T x) {
   const T e = exp(-magnitude(x));
@@ -212,8 +213,7 @@ NEEDLE_INLINE float log_polynomial(float f, float n) {
   const float tail = mul_add(n, kLn2Low<float>, square * mul_add(f, p, -0.5f));
   return mul_add(n, kLn2High<float>, f + tail);
 }
-// Here with s = f / (2 + f), as log(1 + f) = 2 atanh(s) = f - s f + (a series in s^2): fewer terms
-// for 53 bits.
+// Here as 2 atanh(s) with s = f / (2 + f), a series in s^2: fewer terms for 53 bits.
 NEEDLE_INLINE double log_polynomial(double f, double n) {
   const double s = f / (2 + f);
   const double z = s * s;

@@ -17,11 +17,11 @@
 namespace needle::NEEDLE_ISA {
 namespace {
 
-// Multiply-adds: what one tile should have at least; and of how many a thread gets a tile of its
-// own, up to four for each thread, so that a core that is slowed down by others holds up no one.
+// Multiply-adds that one tile should have at least; and those from which on a thread gets two tiles
+// instead of one, so that a core that is slow, or busy with something else, holds up the others
+// less.
 constexpr int64_t kMinWork = int64_t{1} << 18;
-constexpr int64_t kLargeWork = int64_t{1} << 26;
-constexpr int64_t kMaxTilesPerThread = 4;
+constexpr int64_t kLargeWork = int64_t{1} << 31;
 
 // Bytes of A and B that one tile may read in place.
 constexpr int64_t kInPlaceBytes = int64_t{1} << 20;
@@ -89,12 +89,13 @@ struct Cut {
 };
 
 // Of all ways to make so many tiles, the one whose tiles cost least: multiply-adds of whole
-// vectors, plus the packing of a tile's rows and columns, for each step of k.
+// vectors, plus the packing of a tile's rows and columns, for each step of k. Of equal ones the
+// flattest, which lie in one piece of memory.
 template <typename T>
 Cut cut(int64_t m, int64_t n, int64_t tiles) {
   Cut best{1, 1};
   double least = std::numeric_limits<double>::max();
-  for (int64_t down = 1; down <= tiles; ++down) {
+  for (int64_t down = tiles; down > 0; --down) {
     if (tiles % down != 0) continue;
     const int64_t across = tiles / down;
     const Matrix<T> tile{nullptr, (m + down - 1) / down, (n + across - 1) / across, 0, 0};
@@ -181,9 +182,7 @@ void multiply_all(const View& a, const View& b, const View& out) {
   if (batch.size() == 1 && work < 2 * kMinWork) return multiply(first, by_dot);
 
   // As many tiles as keep all threads busy; one thread takes each product whole.
-  const int64_t threads = num_threads();
-  const int64_t rounds =
-      std::clamp(work * batch.size() / kLargeWork, int64_t{1}, kMaxTilesPerThread);
+  const int64_t threads = num_threads(), rounds = work * batch.size() < kLargeWork ? 1 : 2;
   const int64_t wanted = threads == 1 ? 1 : (threads * rounds + batch.size() - 1) / batch.size();
   const Cut tiles = cut<T>(m, n, std::min(work / kMinWork, wanted));
   const int64_t per_product = tiles.down * tiles.across, all = per_product * batch.size();

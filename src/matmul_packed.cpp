@@ -1,14 +1,14 @@
 // The fourth rung: blocks sized for the caches, packed into the order in which they are read.
 //
-// Three loops around the microkernel, after Goto and van de Geijn, "Anatomy of High-Performance
-// Matrix Multiplication" (2008). A block of B (kDepth x kBlockCols) is packed once and stays in the
-// second- or third-level cache; the rows of A that one tile needs are packed in turn and stay in
-// the first-level cache while they pass under the whole block. Everything is then read in
-// sequence, which prefetching likes, and no two lines fight for one place in a cache.
+// Loops around the microkernel after Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication" (2008). A block of B is packed once and stays in the second- or third-level cache
+// while blocks of A pass by; a block of A stays in the second level, and each strip of it, as high
+// as a tile, in the first while it meets all strips of B. Everything is then read in sequence,
+// which prefetching likes, and no two lines fight for one place in a cache.
 //
 // Cost: beside the multiply-adds, about half a cycle for each element packed: k n elements of B
-// once, and m k of A once for every kBlockCols columns of C. A row of C is loaded and stored once
-// for every kDepth steps of k.
+// once, and m k of A once for every kBlockCols columns of C. C itself is loaded and stored once for
+// every kDepth steps of k.
 #include <memory>
 #include <new>
 
@@ -17,47 +17,61 @@
 namespace needle::NEEDLE_ISA {
 namespace {
 
-// Steps of k and columns of C for which B is packed at a time: a strip of the rows of A for as many
-// steps is 18 KiB of float, half the first-level cache, and the block of B 1.5 MiB.
-constexpr int64_t kDepth = 384;
-constexpr int64_t kBlockCols = 1024;
-
 // Columns of a strip of B: as wide as a tile.
 template <typename T>
 constexpr int64_t kStrip = kTileVectors * kLanes<T>;
 
+// Steps of k, rows of A and columns of B in a block. A strip of A is 18 KiB of float then, half a
+// first-level cache; a block of A 144 KiB; a block of B 1.5 MiB.
+constexpr int64_t kDepth = 384;
+constexpr int64_t kBlockRows = 8 * kTileRows;
+constexpr int64_t kBlockCols = 1024;
+
 template <typename T>
-struct Block {
-  alignas(64) T elements[kDepth * kBlockCols];
+struct Blocks {
+  alignas(64) T a[kBlockRows * kDepth];
+  alignas(64) T b[kDepth * kBlockCols];
 };
 
-// Where the calling thread packs B: made when first needed, and kept as long as the thread. Null if
+// Where the calling thread packs: made when first needed, and kept as long as the thread. Null if
 // there is no memory for it.
 template <typename T>
-Block<T>* block_of_this_thread() {
-  static thread_local std::unique_ptr<Block<T>> block;
-  if (!block) block.reset(new (std::nothrow) Block<T>);
-  return block.get();
+Blocks<T>* blocks_of_this_thread() {
+  static thread_local std::unique_ptr<Blocks<T>> blocks;
+  if (!blocks) blocks.reset(new (std::nothrow) Blocks<T>);
+  return blocks.get();
 }
 
-// c <- a b, or c + a b, for a b that was packed strip by strip.
+// Packs a piece as strips of `width` columns, one after the other. Rows of adjacent elements are
+// read across all strips, a few rows at a time, so that whatever is fetched of a row is used before
+// it is displaced.
 template <typename T>
-void multiply_block(const Matrix<const T>& a, const T* packed, const Matrix<T>& c, bool carry) {
-  alignas(64) T a_packed[kDepth * kTileRows];
-  const RowTiles tiles(c.rows);
+void pack_strips(const Matrix<const T>& piece, int64_t width, T* to) {
+  const int64_t step = piece.col_stride == 1 ? 16 : std::max<int64_t>(piece.rows, 1);
+  for (int64_t p = 0; p < piece.rows; p += step) {
+    const int64_t rows = std::min(step, piece.rows - p);
+    for (int64_t j = 0; j < piece.cols; j += width) {
+      pack(piece.block(p, j, rows, std::min(width, piece.cols - j)),
+           to + j * piece.rows + p * width, width);
+    }
+  }
+}
+
+// c <- a b, or c + a b, for blocks of A and B that are packed in strips.
+template <typename T>
+void multiply_blocks(int64_t depth, const T* a, const T* b, const Matrix<T>& c, bool carry) {
   Tile<T> tile{};
-  tile.k = a.cols;
-  tile.a = a_packed;
+  tile.k = depth;
+  tile.a_stride = kTileRows;
   tile.b_stride = kStrip<T>;
   tile.carry = carry;
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    const int64_t i = tiles.begin(t), rows = tiles.begin(t + 1) - i;
-    pack(a.block(i, 0, rows, a.cols).transposed(), a_packed, rows);
-    tile.a_stride = rows;
+  for (int64_t i = 0; i < c.rows; i += kTileRows) {
+    const int64_t rows = std::min<int64_t>(kTileRows, c.rows - i);
+    tile.a = a + i * depth;
     for (int64_t j = 0; j < c.cols; j += kStrip<T>) {
       const int64_t cols = std::min(kStrip<T>, c.cols - j);
       const int64_t vectors = (cols + kLanes<T> - 1) / kLanes<T>;
-      tile.b = packed + j * a.cols;
+      tile.b = b + j * depth;
       update_tile(micro_kernel_of<T, true>(rows, vectors), tile, c.block(i, j, rows, cols),
                   vectors * kLanes<T>);
     }
@@ -68,19 +82,25 @@ void multiply_block(const Matrix<const T>& a, const T* packed, const Matrix<T>& 
 
 template <typename T>
 void multiply_packed(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c) {
-  alignas(64) T one_strip[kDepth * kStrip<T>];
-  Block<T>* const block = c.cols > kStrip<T> ? block_of_this_thread<T>() : nullptr;
-  T* const packed = block ? block->elements : one_strip;
-  const int64_t block_cols = block ? kBlockCols : kStrip<T>;
+  // One strip of each is enough for a small C, or if there is no memory for more.
+  alignas(64) T a_strip[kTileRows * kDepth], b_strip[kDepth * kStrip<T>];
+  const bool is_small = c.rows <= kTileRows && c.cols <= kStrip<T>;
+  Blocks<T>* const blocks = is_small ? nullptr : blocks_of_this_thread<T>();
+  T* const a_packed = blocks ? blocks->a : a_strip;
+  T* const b_packed = blocks ? blocks->b : b_strip;
+  const int64_t block_rows = blocks ? kBlockRows : kTileRows;
+  const int64_t block_cols = blocks ? kBlockCols : kStrip<T>;
+
   for (int64_t j = 0; j < c.cols; j += block_cols) {
     const int64_t cols = std::min(block_cols, c.cols - j);
     for (int64_t p = 0; p == 0 || p < a.cols; p += kDepth) {
       const int64_t depth = std::min(kDepth, a.cols - p);
-      for (int64_t s = 0; s < cols; s += kStrip<T>) {
-        const int64_t width = std::min(kStrip<T>, cols - s);
-        pack(b.block(p, j + s, depth, width), packed + s * depth, kStrip<T>);
+      pack_strips(b.block(p, j, depth, cols), kStrip<T>, b_packed);
+      for (int64_t i = 0; i < c.rows; i += block_rows) {
+        const int64_t rows = std::min(block_rows, c.rows - i);
+        pack_strips(a.block(i, p, rows, depth).transposed(), kTileRows, a_packed);
+        multiply_blocks(depth, a_packed, b_packed, c.block(i, j, rows, cols), p > 0);
       }
-      multiply_block(a.block(0, p, c.rows, depth), packed, c.block(0, j, c.rows, cols), p > 0);
     }
   }
 }

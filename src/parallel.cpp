@@ -10,11 +10,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "system.h"
@@ -84,13 +86,21 @@ class Pool {
         std::this_thread::yield();
       }
     }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
+  // An exception ends the job: it is kept, and nobody takes another chunk.
   void take_chunks() {
     in_job = true;
-    for (int64_t chunk; (chunk = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;) {
-      function_(context_, chunk);
+    try {
+      for (int64_t chunk; (chunk = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;) {
+        function_(context_, chunk);
+      }
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      error_ = std::current_exception();
+      next_.store(chunks_, std::memory_order_relaxed);
     }
     in_job = false;
   }
@@ -144,6 +154,7 @@ class Pool {
   detail::ChunkFunction function_ = nullptr;
   void* context_ = nullptr;
   int64_t chunks_ = 0;
+  std::exception_ptr error_;
   alignas(64) std::atomic<int64_t> next_{0};   // the first chunk that nobody has taken
   alignas(64) std::atomic<uint64_t> jobs_{0};  // how many there were: what idle workers watch
   std::atomic<bool> open_{false};              // whether workers may enter

@@ -18,7 +18,8 @@ void run_chunks(std::int64_t chunks, ChunkFunction function, void* context);
 
 // Calls body(chunk) once for every chunk in 0 .. chunks - 1, on all threads of the pool and the
 // caller's, in no particular order, and returns when all are done. With one chunk, one thread, or
-// when called from inside another parallel_for, it is a plain loop. `body` must not throw.
+// when called from inside another parallel_for, it is a plain loop. If `body` throws, chunks that
+// nobody has begun are left out, and the exception is thrown here.
 template <typename Body>
 void parallel_for(std::int64_t chunks, Body&& body) {
   if (chunks <= 1) {

@@ -1,9 +1,8 @@
 // Reductions over any axes: sum, max, min and argmax.
 //
-// Every reduction is one of rows: `columns` accumulators, to which rows of `columns` elements are
-// added, eight at a time, so that the loop over columns vectorises. Where the densest axis of the
-// operand is kept, the columns are its elements. Where it is reduced itself, a run along it is cut
-// into rows of kLanes elements, and the lanes are reduced among themselves at the end.
+// Where the densest axis of the operand is kept, its elements are the columns of a row of
+// accumulators, to which rows are added; where it is reduced itself, runs along it become one
+// number each (reduce_run.h does both).
 //
 // Leaves of many rows are combined in pairs, pairs of pairs, and so on: the rounding error of a sum
 // then grows with the logarithm of its length. Leaves, and the segments of leaves that threads work
@@ -24,8 +23,8 @@ namespace {
 
 constexpr int64_t kGrain = 65536;  // elements of a chunk or of a segment
 constexpr int64_t kColumns = 512;  // accumulators that stay in the first level cache
-constexpr int64_t kLeafRows = 64;
-constexpr int64_t kShortRun = 32;  // shorter runs are not worth cutting
+constexpr int64_t kLeafRows = 64;  // rows that are added one after the other
+constexpr int64_t kShortRun = 32;  // shorter runs are not worth their lanes
 constexpr int64_t kManyTiles = 8;  // with as many, threads share tiles and not segments of one
 
 // The axes of an operand (1 of N; 0 is `out`) that a reduction keeps, and those it reduces.
@@ -152,46 +151,69 @@ void combine(F f, int64_t first, int64_t last, int64_t columns, A* accumulators,
   for (int64_t j = 0; j < columns; ++j) accumulators[j] = f(accumulators[j], right[j]);
 }
 
+// How one tile of kept elements is reduced, all of it or some of its leaves, and stored.
 template <typename T, typename A, typename F, typename Leaves>
-void reduce_tiles(F f, const TiledLoop<2>& kept, const Leaves& leaves, const View& a,
-                  const View& out) {
-  const auto store = [&](const Tile<2>& tile, const A* accumulators) {
-    A* const target = out.data<A>() + tile.offset[0];
-    for (int64_t j = 0; j < tile.columns; ++j) target[j * kept.column.strides[0]] = accumulators[j];
-  };
-  const auto reduce = [&](const Tile<2>& tile, int64_t first, int64_t last, A* accumulators) {
+struct TileReduction {
+  F f;
+  const TiledLoop<2>& kept;
+  const Leaves& leaves;
+  const View& a;
+  const View& out;
+
+  void reduce(const Tile<2>& tile, int64_t first, int64_t last, A* accumulators) const {
     const T* const data = a.data<T>() + tile.offset[1];
     combine(f, first, last, tile.columns, accumulators,
             [&](int64_t i, A* result) { leaves(i, data, tile.columns, result); });
-  };
-
-  const int64_t tiles = kept.grid.size();
-  const int64_t leaf_elements = leaves.rows() * kept.tile_columns;
-  const int64_t segment =
-      tiles >= kManyTiles ? leaves.count() : std::max<int64_t>(1, kGrain / leaf_elements);
-  const int64_t segments = (leaves.count() + segment - 1) / segment;
-  if (segments == 1) {
-    return parallel_tiles(kept, [&](const Tile<2>& tile) {
-      A accumulators[kColumns];
-      reduce(tile, 0, leaves.count(), accumulators);
-      store(tile, accumulators);
-    });
   }
+  void store(const Tile<2>& tile, const A* accumulators) const {
+    A* const target = out.data<A>() + tile.offset[0];
+    for (int64_t j = 0; j < tile.columns; ++j) target[j * kept.column.strides[0]] = accumulators[j];
+  }
+};
+
+// Threads share the tiles.
+template <typename T, typename A, typename F, typename Leaves>
+void reduce_tiles(const TileReduction<T, A, F, Leaves>& by) {
+  parallel_tiles(by.kept, [&](const Tile<2>& tile) {
+    A accumulators[kColumns];
+    by.reduce(tile, 0, by.leaves.count(), accumulators);
+    by.store(tile, accumulators);
+  });
+}
+
+// Threads share the segments of few, long tiles.
+template <typename T, typename A, typename F, typename Leaves>
+void reduce_segments(const TileReduction<T, A, F, Leaves>& by, int64_t segment, int64_t segments) {
+  const int64_t tiles = by.kept.grid.size();
   const std::unique_ptr<A[]> partial(new A[tiles * segments * kColumns]);
   parallel_for(tiles * segments, [&](int64_t i) {
     const int64_t first = i % segments * segment;
-    for_each_tile(kept, i / segments, i / segments + 1, [&](const Tile<2>& tile) {
-      reduce(tile, first, std::min(leaves.count(), first + segment), &partial[i * kColumns]);
+    const int64_t last = std::min(by.leaves.count(), first + segment);
+    for_each_tile(by.kept, i / segments, i / segments + 1, [&](const Tile<2>& tile) {
+      by.reduce(tile, first, last, &partial[i * kColumns]);
     });
   });
-  for (int64_t t = 0; t < tiles; ++t) {
-    for_each_tile(kept, t, t + 1, [&](const Tile<2>& tile) {
-      A accumulators[kColumns];
-      combine(f, 0, segments, tile.columns, accumulators, [&](int64_t i, A* result) {
-        std::copy_n(&partial[(t * segments + i) * kColumns], tile.columns, result);
-      });
-      store(tile, accumulators);
+  const A* of_tile = partial.get();
+  for_each_tile(by.kept, 0, tiles, [&](const Tile<2>& tile) {
+    A accumulators[kColumns];
+    combine(by.f, 0, segments, tile.columns, accumulators, [&](int64_t i, A* result) {
+      std::copy_n(of_tile + i * kColumns, tile.columns, result);
     });
+    by.store(tile, accumulators);
+    of_tile += segments * kColumns;
+  });
+}
+
+template <typename T, typename A, typename F, typename Leaves>
+void reduce_leaves(F f, const TiledLoop<2>& kept, const Leaves& leaves, const View& a,
+                   const View& out) {
+  const TileReduction<T, A, F, Leaves> by{f, kept, leaves, a, out};
+  const int64_t segment = std::max<int64_t>(1, kGrain / (leaves.rows() * kept.tile_columns));
+  const int64_t segments = (leaves.count() + segment - 1) / segment;
+  if (segments == 1 || kept.grid.size() >= kManyTiles) {
+    reduce_tiles(by);
+  } else {
+    reduce_segments(by, segment, segments);
   }
 }
 
@@ -204,9 +226,9 @@ void reduce_with(F f, const View& a, const View& out) {
   const bool along_runs = axes.along_runs();
   const TiledLoop<2> kept = plan_kept(axes, along_runs);
   if (along_runs) {
-    reduce_tiles<T, A>(f, kept, RunLeaves<T, F>(f, axes.reduced), a, out);
+    reduce_leaves<T, A>(f, kept, RunLeaves<T, F>(f, axes.reduced), a, out);
   } else {
-    reduce_tiles<T, A>(f, kept, RowLeaves<T, F>(f, axes.reduced, kept.column.strides[1]), a, out);
+    reduce_leaves<T, A>(f, kept, RowLeaves<T, F>(f, axes.reduced, kept.column.strides[1]), a, out);
   }
 }
 
@@ -225,26 +247,27 @@ bool is_best(T x, T best) {
   return (x == best) | ((x != x) & (best != best));
 }
 
-// The first position, in the row-major order of the reduced axes, of a maximum that is there. The
-// last axis is scanned in blocks, without a branch for each element.
+// The first position of a maximum in the row-major order of the reduced axes. The last axis is
+// scanned in blocks, without a branch for each element.
 template <typename T>
 int64_t find_in_runs(Axes<3> outer, const T* data, T best) {
   constexpr int64_t kBlock = 256;
   const Axis<3> run = outer.pop(outer.count - 1);
   const int64_t stride = run.strides[1];
+  const int64_t runs = outer.size();
   Odometer<3> position(outer, 0);
-  for (int64_t passed = 0;; passed += run.extent, position.advance()) {
+  for (int64_t i = 0; i < runs; ++i, position.advance()) {
     const T* const x = data + position.offset()[1];
     for (int64_t first = 0; first < run.extent; first += kBlock) {
       const int64_t last = std::min(run.extent, first + kBlock);
       int found = 0;
       for (int64_t j = first; j < last; ++j) found |= is_best(x[j * stride], best);
-      if (found == 0) continue;
-      int64_t j = first;
-      while (!is_best(x[j * stride], best)) ++j;
-      return passed + j;
+      for (int64_t j = first; found != 0 && j < last; ++j) {
+        if (is_best(x[j * stride], best)) return i * run.extent + j;
+      }
     }
   }
+  return 0;  // another thread wrote to `data`
 }
 
 // The same for `columns` neighbours, each with a maximum of its own.

@@ -15,6 +15,7 @@ namespace needle::NEEDLE_ISA {
 
 constexpr int64_t kLanes = 64;                      // accumulators of a run
 constexpr int64_t kBlockRows = 16;                  // elements that a lane adds up in one go
+constexpr int64_t kFewElements = 16;                // a run of so few is added up one by one
 constexpr std::integral_constant<int64_t, 1> kOne;  // the stride that vectorises best
 
 // accumulators <- one row, or f of them and the row, element by element.
@@ -73,9 +74,14 @@ void fold(F f, int64_t width, A* lanes) {
 }
 
 // One number from n neighbours (or elements `stride` apart). Lane j takes elements j, j + kLanes, j
-// + 2 kLanes, ...; blocks of them are added up by themselves first.
+// + 2 kLanes, ...; blocks of them are added up by themselves first. A few are added one by one.
 template <typename A, typename F, typename T, typename Stride>
 A reduce_run(F f, int64_t n, const T* x, Stride stride) {
+  if (n <= kFewElements) {
+    A total = static_cast<A>(*x);
+    for (int64_t j = 1; j < n; ++j) total = f(total, static_cast<A>(x[j * stride]));
+    return total;
+  }
   A total[kLanes];
   const auto next = [&] { return std::exchange(x, x + kLanes * stride); };
   const int64_t rows = n / kLanes;

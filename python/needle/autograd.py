@@ -219,7 +219,7 @@ class TensorTuple(Value):
         return tuple(spec.shape for spec in self.spec)
 
     def __len__(self) -> int:
-        return len(self.spec)
+        return len(self.recorded_spec if self.cached_data is None else self.cached_data)
 
     def __getitem__(self, index: int) -> Tensor:
         return ops.tuple_get_item(self, index)

@@ -1,4 +1,4 @@
-"""What a person in a debugger meets: few frames to the kernel, and values that can be looked at without being computed."""
+"""What a person in a debugger meets: few frames to the kernel, and values to look at without computing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Element types: NumPy's promotion, but floats win over integers; Python numbers are weak; nothing overflows silently."""
+"""Element types: NumPy's promotion, but floats win over integers; Python numbers are weak and must fit."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class TestDLPack:
         assert a.numpy()[0, 0] == 0
 
     def test_a_dtype_that_needle_lacks_is_refused(self):
-        with pytest.raises(TypeError, match="complex64 is not supported|not supported"):
+        with pytest.raises(TypeError, match="not supported"):
             nd.from_dlpack(np.ones(2, "complex64"))
 
     def test_something_else_is_refused(self):

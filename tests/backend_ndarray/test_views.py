@@ -107,7 +107,7 @@ def test_reshaping_what_does_not_lie_in_order_copies(device):
 
 
 def test_compact_gives_the_array_itself_or_a_copy_in_order(device):
-    a, x = counting(3, 4, device=device)
+    a, _ = counting(3, 4, device=device)
     assert a.compact() is a
     for view in (a.T, a[1:], a[:, ::2], a.broadcast_to((2, 3, 4))):
         assert not view.is_compact()

@@ -1,4 +1,4 @@
-"""Conventions that course code relies on: what `gradient_as_tuple` answers, attributes by keyword, axes of all kinds."""
+"""Conventions that course code relies on: what `gradient_as_tuple` answers, attributes by keyword, methods."""
 
 from __future__ import annotations
 
@@ -129,12 +129,25 @@ def test_matmul_takes_batches_and_arrays():
 def test_op_classes_take_the_courses_arguments():
     ops = ndl.ops
     x = tensor(np.arange(6.0).reshape(2, 3))
-    made = [
-        ops.EWiseAdd()(x, x), ops.AddScalar(2)(x), ops.EWiseMul()(x, x), ops.MulScalar(2)(x), ops.EWisePow()(x, x),
-        ops.PowerScalar(2)(x), ops.EWiseDiv()(x, x + 1), ops.DivScalar(2)(x), ops.Transpose()(x), ops.Transpose((0, 1))(x),
-        ops.Reshape((3, 2))(x), ops.BroadcastTo((2, 2, 3))(x), ops.Summation()(x), ops.Summation(axes=(0,))(x),
-        ops.MatMul()(x, ops.Transpose()(x)), ops.Negate()(x), ops.Log()(x + 1), ops.Exp()(x), ops.ReLU()(x), ops.Tanh()(x),
-        ops.LogSumExp()(x), ops.LogSumExp(axes=(1,))(x), ops.LogSoftmax()(x), ops.Flip((0,))(x), ops.Dilate((0,), 1)(x),
-        ops.UnDilate((0,), 1)(x), ops.Stack(0)(ndl.make_tuple(x, x)), ops.Split(0)(x),
-    ]  # fmt: skip
-    assert all(isinstance(value, ndl.Value) for value in made)
+    for op in (ops.EWiseAdd(), ops.EWiseMul(), ops.EWisePow(), ops.EWiseDiv()):
+        assert op(x, x + 1).shape == (2, 3)
+    for kind in (ops.AddScalar, ops.MulScalar, ops.PowerScalar, ops.DivScalar):
+        assert kind(2)(x).shape == kind(scalar=2)(x).shape == (2, 3)
+    for op in (ops.Negate(), ops.Log(), ops.Exp(), ops.ReLU(), ops.Tanh(), ops.LogSoftmax(), ops.Flip((0,))):
+        assert op(x + 1).shape == (2, 3)
+    for op, shape in [
+        (ops.Transpose(), (3, 2)),
+        (ops.Transpose((0, 1)), (3, 2)),
+        (ops.Reshape((6,)), (6,)),
+        (ops.BroadcastTo((2, 2, 3)), (2, 2, 3)),
+        (ops.Summation(), ()),
+        (ops.Summation(axes=(0,)), (3,)),
+        (ops.LogSumExp(), ()),
+        (ops.LogSumExp(axes=(1,)), (2,)),
+        (ops.Dilate((0,), 1), (4, 3)),
+        (ops.UnDilate((0,), 1), (1, 3)),
+        (ops.Split(0), ((3,), (3,))),
+    ]:
+        assert op(x).shape == shape
+    assert ops.MatMul()(x, ops.Transpose()(x)).shape == (2, 2)
+    assert ops.Stack(0)(ndl.make_tuple(x, x)).shape == (2, 2, 3)

@@ -1,4 +1,4 @@
-"""Indexing tensors by NumPy's rules, over random shapes and indices: values, and gradients that add repeated reads up."""
+"""Indexing tensors by NumPy's rules, over random shapes and indices: values, and gradients that add up."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def gradient(function, values, dtype: str = "float64"):
         (lambda a: ndl.minimum(a, 0.5), lambda a: np.minimum(a, 0.5)),
         (lambda a: ndl.clip(a, -0.5, 0.5), lambda a: np.clip(a, -0.5, 0.5)),
         (lambda a: ndl.greater(a, a[::-1]), lambda a: (a > a[::-1]) * 1.0),
-        (lambda a: ndl.not_equal(a, a), lambda a: (a != a) * 1.0),  # noqa: PLR0124
+        (lambda a: ndl.not_equal(a, a), lambda a: (a != a) * 1.0),
         (ndl.summation, np.sum),
         (ndl.max, np.max),
         (ndl.min, np.min),

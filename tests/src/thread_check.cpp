@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -74,6 +75,19 @@ void run_kernels() {
   expect(out.data<float>()[3 * n + 8] == product, "matrix product");
 }
 
+// An exception in a chunk, on whichever thread, reaches the thread that called.
+void throw_in_a_chunk() {
+  bool caught = false;
+  try {
+    parallel_for(1000, [](std::int64_t chunk) {
+      if (chunk == 500) throw std::bad_alloc();
+    });
+  } catch (const std::bad_alloc&) {
+    caught = true;
+  }
+  expect(caught, "an exception reaches the caller");
+}
+
 void allocate_and_release() {
   for (int round = 0; round < 200; ++round) {
     std::vector<std::unique_ptr<Array>> arrays;
@@ -96,7 +110,10 @@ void resize_pool(const std::atomic<bool>& stop) {
 
 int main() {
   set_num_threads(4);
-  for (int round = 0; round < 50; ++round) run_kernels();
+  for (int round = 0; round < 50; ++round) {
+    run_kernels();
+    throw_in_a_chunk();
+  }
 
   std::atomic<bool> stop{false};
   std::thread resizer([&] { resize_pool(stop); });

@@ -73,8 +73,7 @@ def adam(optimizer: Any, m: NDArray, v: NDArray, w: NDArray, g: NDArray) -> tupl
     beta1, beta2, t = optimizer.beta1, optimizer.beta2, optimizer.t
     c = math.sqrt(1 - beta2**t)
     rate, eps = optimizer.lr * c / (1 - beta1**t), optimizer.eps * c
-    inputs, outputs = (w, g, m, v), (_like(w), _like(m), _like(v))
-    views = [x._view for x in (*inputs, *outputs)]
-    kernel(*views[:4], rate, beta1, beta2, eps, optimizer.weight_decay, *views[4:])
-    new_w, new_m, new_v = outputs
+    new_w, new_m, new_v = _like(w), _like(m), _like(v)
+    numbers = (rate, beta1, beta2, eps, optimizer.weight_decay)
+    kernel(w._view, g._view, m._view, v._view, *numbers, new_w._view, new_m._view, new_v._view)
     return new_m, new_v, new_w
