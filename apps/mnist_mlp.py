@@ -253,6 +253,8 @@ def progress(training: Training) -> Iterator[Any]:
             loss, right = training.loss_sum / seen, 100 * (1 - training.errors / seen)
             bar.set_postfix_str(f"loss {loss:.4f}, accuracy {right:.2f} %", refresh=False)
             bar.update()
+            if bar.n == bar.total:  # the last state is shown even if the bar was redrawn just before
+                bar.refresh()
 
         yield show
 

@@ -19,6 +19,9 @@
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace needle::memory {
 namespace {
@@ -177,6 +180,9 @@ void empty_cache() {
   Allocator& a = allocator();
   const std::lock_guard<std::mutex> lock(a.mutex);
   give_back_cached(a);
+#ifdef __GLIBC__
+  malloc_trim(0);  // a block that lay on the heap would stay with the process
+#endif
 }
 
 }  // namespace needle::memory

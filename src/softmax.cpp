@@ -177,6 +177,7 @@ void logsumexp(const View& a, const View& out) {
 }
 
 void softmax(const View& a, const View& out) {
+  if (out.size() == 0) return;
   if (!is_compact(out)) {
     const View compact = new_like(out, out.dtype());
     softmax(a, compact);
