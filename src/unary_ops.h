@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "loops.h"
-#include "math.h"
+#include "elementary.h"
 
 namespace needle::NEEDLE_ISA {
 
