@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "loops.h"
 #include "elementary.h"
+#include "loops.h"
 
 namespace needle::NEEDLE_ISA {
 

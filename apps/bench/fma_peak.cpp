@@ -1,6 +1,8 @@
-// How many floating point operations a second the cores can do: nothing but multiply-adds on registers.
+// How many floating point operations a second the cores can do: nothing but multiply-adds on
+// registers.
 //
-// Twelve independent sums keep two units of four cycles' latency busy. Built where it runs, for the processor there:
+// Twelve independent sums keep two units of four cycles' latency busy. Built where it runs, for the
+// processor there:
 //   c++ -O3 -march=native -ffp-contract=fast -pthread fma_peak.cpp && ./a.out THREADS
 #include <chrono>
 #include <cstdio>
