@@ -18,6 +18,24 @@ struct EightOf {
   typedef Word type __attribute__((vector_size(kSquare * sizeof(Word))));
 };
 
+// The elements of a and b in turn: those of the first halves, and those of the second halves.
+template <typename V>
+V interleave_first(V a, V b) {
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return __builtin_shuffle(a, b, V{0, 8, 1, 9, 2, 10, 3, 11});
+#endif
+}
+template <typename V>
+V interleave_second(V a, V b) {
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return __builtin_shuffle(a, b, V{4, 12, 5, 13, 6, 14, 7, 15});
+#endif
+}
+
 // to[i * to_stride + j] <- from[j * from_stride + i] for i, j < 8. Interleaving rows 0 and 4, 1 and
 // 5, ... three times moves the three bits of an element's row number to where those of its column
 // number were.
@@ -28,8 +46,8 @@ void transpose_square(const T* from, std::int64_t from_stride, T* to, std::int64
   for (int round = 0; round < 3; ++round) {
     typename EightOf<T>::type mixed[kSquare];
     for (int i = 0; i < kSquare / 2; ++i) {
-      mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-      mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+      mixed[2 * i] = interleave_first(rows[i], rows[i + 4]);
+      mixed[2 * i + 1] = interleave_second(rows[i], rows[i + 4]);
     }
     std::memcpy(rows, mixed, sizeof rows);
   }

@@ -38,7 +38,6 @@ __all__ = [
     "stack",
     "transpose",
     "undilate",
-    "zeros",
     "zeros_like",
 ]
 
