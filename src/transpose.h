@@ -18,21 +18,15 @@ struct EightOf {
   typedef Word type __attribute__((vector_size(kSquare * sizeof(Word))));
 };
 
-// The elements of a and b in turn: those of the first halves, and those of the second halves.
+// The elements of a and b in turn: those of their first halves, and those of their second halves.
 template <typename V>
-V interleave_first(V a, V b) {
+void interleave(const V& a, const V& b, V& first, V& second) {
 #if defined(__clang__) || __GNUC__ >= 12
-  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  first = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  second = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 #else
-  return __builtin_shuffle(a, b, V{0, 8, 1, 9, 2, 10, 3, 11});
-#endif
-}
-template <typename V>
-V interleave_second(V a, V b) {
-#if defined(__clang__) || __GNUC__ >= 12
-  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-#else
-  return __builtin_shuffle(a, b, V{4, 12, 5, 13, 6, 14, 7, 15});
+  first = __builtin_shuffle(a, b, V{0, 8, 1, 9, 2, 10, 3, 11});
+  second = __builtin_shuffle(a, b, V{4, 12, 5, 13, 6, 14, 7, 15});
 #endif
 }
 
@@ -46,8 +40,7 @@ void transpose_square(const T* from, std::int64_t from_stride, T* to, std::int64
   for (int round = 0; round < 3; ++round) {
     typename EightOf<T>::type mixed[kSquare];
     for (int i = 0; i < kSquare / 2; ++i) {
-      mixed[2 * i] = interleave_first(rows[i], rows[i + 4]);
-      mixed[2 * i + 1] = interleave_second(rows[i], rows[i + 4]);
+      interleave(rows[i], rows[i + 4], mixed[2 * i], mixed[2 * i + 1]);
     }
     std::memcpy(rows, mixed, sizeof rows);
   }
