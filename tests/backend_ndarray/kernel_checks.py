@@ -58,7 +58,7 @@ def closeness(call, ulp):
         with np.errstate(all="ignore"):
             exact = function(*inputs)
         slack = 1 if np.finfo(Wide).nmant <= np.finfo(call.out.data.dtype).nmant else 0  # the reference is no better
-        left_open = _root_of_minus_infinity(name, inputs)
+        left_open = _root_of_minus_zero_or_infinity(name, inputs)
         return lambda got, _: left_open | (ulp_error(got, exact) <= (ulp or allowed) + slack)
     if is_float and call.kernel == "reduce_sum":
         return lambda got, _: _is_sum(got, call.operands[0].elements)
@@ -73,12 +73,12 @@ def closeness(call, ulp):
     return same_bits
 
 
-def _root_of_minus_infinity(name, inputs):
-    """Where (-inf)^0.5 is asked for: inf in C, but NaN in NumPy where the exponent is one number for all."""
+def _root_of_minus_zero_or_infinity(name, inputs):
+    """Where a power is (-0)^0.5 or (-inf)^0.5: C says 0 and inf, NumPy -0 and NaN if the exponent is a scalar."""
     if name not in ("power", "rpower"):
         return np.False_
     base, exponent = inputs if name == "power" else inputs[::-1]
-    return (base == -np.inf) & (exponent == 0.5)
+    return (exponent == 0.5) & np.signbit(base) & ((base == 0) | np.isinf(base))
 
 
 def ulp_error(got, exact):

@@ -7,7 +7,7 @@ from needle.backend_ndarray import ndarray_backend_numpy as spec
 from tests.backend_ndarray.kernel_cases import ALL, FLOATS, Call, Layout, Operand, kernels_of, values
 from tests.backend_ndarray.kernel_checks import assert_right
 
-ROWS, COLUMNS = 1031, 1024  # over a million elements, and no multiple of a power of two
+ROWS, COLUMNS = 263, 1024  # over a quarter of a million elements: several chunks of any kernel; 263 is prime
 SHAPE = (ROWS, COLUMNS)
 
 
@@ -90,7 +90,7 @@ def test_logsumexp(cpu, order, out_shape):
 
 
 @pytest.mark.parametrize("order", ["row", "column", "gaps"])
-@pytest.mark.parametrize("shape", [SHAPE, (COLUMNS * 100, 10), (2, 300000)])
+@pytest.mark.parametrize("shape", [SHAPE, (COLUMNS * 20, 10), (2, 300000)])
 def test_softmax(cpu, order, shape):
     a = operand(shape, "float32", order, tame=True)
     check(cpu, Call("softmax", (a, operand(shape, "float32", "column", seed=1))))
