@@ -1,7 +1,6 @@
 // The Python module: what it offers beside arrays, views and kernels.
 #include "bindings.h"
 
-#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include "memory.h"
@@ -61,9 +60,7 @@ PYBIND11_MODULE(ndarray_backend_cpu, module) {
       "The kernels of cpu(), in C++; ndarray_backend_numpy states what each of them does.";
   needle::kernels();  // here a wrong NEEDLE_ISA or NEEDLE_NUM_THREADS is reported, not in a kernel
   needle::num_threads();
-  // pybind11 looks up NumPy's functions at their first use, and gives the interpreter away meanwhile
-  // by a guard object; where a daemon thread comes to that as the process ends, it aborts.
-  py::detail::npy_api::get();
+  load_numpy();
 
   module.attr("__device_name__") = "cpu";
   module.attr("__tile_size__") = needle::kTileSize;

@@ -45,6 +45,8 @@ DType dtype_of(PyObject* name);
 // That string. A borrowed reference.
 PyObject* name_of(DType dtype);
 
+// Looks up NumPy's C functions: once, while the module is imported.
+void load_numpy();
 // from_numpy and to_numpy.
 void copy_from_numpy(const py::object& array, const py::object& out);
 py::object copy_to_numpy(const py::object& a);

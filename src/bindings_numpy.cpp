@@ -83,6 +83,10 @@ View borrowed_view(py::array& array) {
 
 }  // namespace
 
+// pybind11 would do it at the first use, and give the interpreter away meanwhile by a guard object;
+// a daemon thread that comes there as the process ends would abort it.
+void load_numpy() { py::detail::npy_api::get(); }
+
 std::shared_ptr<Array> borrow(PyObject* object) {
   const py::array array = as_array(object, "Array.borrow: the argument");
   const DType dtype = dtype_of(array);
