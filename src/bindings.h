@@ -5,7 +5,7 @@
 // is called seldom goes through pybind11.
 #pragma once
 
-#include <pybind11/pytypes.h>
+#include <pybind11/pybind11.h>
 
 #include <memory>
 #include <string>
@@ -39,6 +39,9 @@ void add_types(PyObject* module);
 void add_kernels(PyObject* module);
 // Adds the kernels that do the work of several in one pass.
 void add_fused_kernels(PyObject* module);
+
+// Adds what replays recorded kernel calls.
+void add_replay(py::module_& module);
 
 // The dtype that a Python string names; TypeError if it is not one.
 DType dtype_of(PyObject* name);

@@ -9,6 +9,7 @@ from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
 
 from . import data, nn, optim  # isort: skip
+from .compiled import compile  # isort: skip
 
 __all__ = [
     "Op",
@@ -19,6 +20,7 @@ __all__ = [
     "Value",
     "all_devices",
     "autograd",
+    "compile",
     "cpu",
     "cpu_numpy",
     "cuda",

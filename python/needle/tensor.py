@@ -141,7 +141,7 @@ class Tensor(Value):
         return " ".join(parts) + (", lazy" if self.cached_data is None else "")
 
     def __str__(self) -> str:
-        return repr(self) if self.cached_data is None else str(self.numpy())
+        return repr(self) if self.cached_data is None else str(self.cached_data)
 
     # Differentiating --------------------------------------------------------------------------------------------------
 
@@ -300,7 +300,7 @@ def _constant(value: Any, like: Tensor) -> Tensor:
 
 def _glance(data: Any, size: int) -> str:
     """The first few elements, for a `repr` that takes the same time for any size."""
-    values = data if isinstance(data, np.ndarray) else data.as_numpy()
+    values = data if isinstance(data, np.ndarray) else data.peek()
     few = [values[index] for index, _ in zip(np.ndindex(values.shape), range(4))]
     text = ", ".join(f"{x:.4g}" if isinstance(x, np.floating) else str(x) for x in few)
     return f"[{text}{', ...' if size > 4 else ''}]"

@@ -6,16 +6,27 @@ itself. What they must do is stated in `needle.backend_ndarray.ndarray_backend_n
 
 from __future__ import annotations
 
-from functools import cache
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..recording import each_time
 from . import ndarray_backend_meta, ndarray_backend_numpy
 
 if TYPE_CHECKING:
     from .ndarray import NDArray
+
+
+#: What a device's module offers beside kernels.
+HOUSEKEEPING = {"Array", "View", "Replay", "isa", "num_threads", "set_num_threads", "memory_stats", "empty_cache", "unshared"}
+
+#: Called instead of a kernel, with its name, itself and its arguments; gives what the kernel would.
+Listener = Callable[[str, Callable[..., Any], tuple[Any, ...]], Any]
 
 
 class Device:
@@ -45,6 +56,25 @@ class Device:
 
         def __getattr__(self, kernel: str) -> Any: ...
 
+    @contextmanager
+    def listening(self, listener: Listener) -> Iterator[None]:
+        """Within the block, `listener` is called in the place of every kernel that this thread calls."""
+        thread = threading.get_ident()
+
+        def watched(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(kernel)
+            def call(*args: Any) -> Any:
+                return listener(name, kernel, args) if threading.get_ident() == thread else kernel(*args)
+
+            return call
+
+        kernels = {name: x for name, x in vars(self).items() if callable(x) and name not in HOUSEKEEPING}
+        self.__dict__.update({name: watched(name, kernel) for name, kernel in kernels.items()})
+        try:
+            yield
+        finally:
+            self.__dict__.update(kernels)
+
     def enabled(self) -> bool:
         """Whether arrays can be made here."""
         return self.module is not None
@@ -65,13 +95,13 @@ class Device:
         """Uniform draws from [0, 1), by ``np.random.rand``."""
         from .functions import array
 
-        return array(np.random.rand(*shape), dtype=dtype, device=self)
+        return array(each_time(lambda: np.asarray(np.random.rand(*shape), dtype)), dtype=dtype, device=self)
 
     def randn(self, *shape: int, dtype: str = "float32") -> NDArray:
         """Standard normal draws, by ``np.random.randn``."""
         from .functions import array
 
-        return array(np.random.randn(*shape), dtype=dtype, device=self)
+        return array(each_time(lambda: np.asarray(np.random.randn(*shape), dtype)), dtype=dtype, device=self)
 
     def one_hot(self, n: int, i: Any, dtype: str = "float32") -> NDArray:
         """Rows of the identity: shape ``(*i.shape, n)``, 1 at each index of `i`."""

@@ -6,7 +6,6 @@ arrays, and returns NotImplemented where no kernel serves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -71,7 +70,7 @@ def adam(optimizer: Any, m: NDArray, v: NDArray, w: NDArray, g: NDArray) -> tupl
     if kernel is None:
         return NotImplemented  # type: ignore[no-any-return]
     beta1, beta2, t = optimizer.beta1, optimizer.beta2, optimizer.t
-    c = math.sqrt(1 - beta2**t)
+    c = (1 - beta2**t) ** 0.5
     rate, eps = optimizer.lr * c / (1 - beta1**t), optimizer.eps * c
     new_w, new_m, new_v = _like(w), _like(m), _like(v)
     numbers = (rate, beta1, beta2, eps, optimizer.weight_decay)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..recording import value_read
+
 if TYPE_CHECKING:
     from .device import Device
 
@@ -27,10 +29,16 @@ class OnHost:
 
     def numpy(self) -> np.ndarray:
         """A NumPy array of its own with these elements."""
+        value_read("numpy()")
         return self.device.to_numpy(self._view)  # type: ignore[no-any-return]
 
     def as_numpy(self) -> np.ndarray:
         """A read-only NumPy array over the same memory."""
+        value_read("as_numpy()")
+        return self._view.as_numpy()  # type: ignore[no-any-return]
+
+    def peek(self) -> np.ndarray:
+        """`as_numpy` for those who only show an array to a person."""
         return self._view.as_numpy()  # type: ignore[no-any-return]
 
     def item(self) -> float | int | bool:
@@ -84,8 +92,8 @@ class OnHost:
         return type(self), (self.numpy(), self.device, self.dtype)
 
     def __repr__(self) -> str:
-        values = np.array2string(self.as_numpy(), separator=", ", threshold=64, edgeitems=2, prefix="NDArray(")
+        values = np.array2string(self.peek(), separator=", ", threshold=64, edgeitems=2, prefix="NDArray(")
         return f"NDArray({values}, shape={self.shape}, dtype={self.dtype}, device={self.device})"
 
     def __str__(self) -> str:
-        return str(self.as_numpy())
+        return str(self.peek())

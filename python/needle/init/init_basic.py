@@ -12,6 +12,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend_selection import Device, default_device
+from ..recording import each_time
 
 
 def rand(
@@ -34,7 +35,7 @@ def rand(
         As for `Tensor`, here and in all functions of this module.
     """
     _check_shape("rand", shape)
-    draw = np.random.rand(*shape) * (high - low) + low
+    draw = each_time(lambda: np.asarray(np.random.rand(*shape) * (high - low) + low, dtype))
     return Tensor(draw, device=device, dtype=dtype, requires_grad=requires_grad)
 
 
@@ -48,7 +49,7 @@ def randn(
 ) -> Tensor:
     """Draw from the normal distribution N(mean, std^2): ``mean + std * z`` with ``z`` from ``np.random.randn``."""
     _check_shape("randn", shape)
-    draw = np.random.randn(*shape) * std + mean
+    draw = each_time(lambda: np.asarray(np.random.randn(*shape) * std + mean, dtype))
     return Tensor(draw, device=device, dtype=dtype, requires_grad=requires_grad)
 
 
@@ -61,7 +62,7 @@ def randb(
 ) -> Tensor:
     """Draw from the Bernoulli distribution: true with probability `p`, where ``np.random.rand`` gives at most `p`."""
     _check_shape("randb", shape)
-    draw = np.random.rand(*shape) <= p
+    draw = each_time(lambda: np.asarray(np.random.rand(*shape) <= p, dtype))
     return Tensor(draw, device=device, dtype=dtype, requires_grad=requires_grad)
 
 

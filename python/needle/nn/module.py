@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend_selection import Device
+from ..recording import module_called
 from .state import check_state
 
 M = TypeVar("M", bound="Module")
@@ -42,6 +43,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output."""
+        module_called(self)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -85,6 +84,6 @@ class Adam(Optimizer):
             g = g + self.weight_decay * w
         m = self.beta1 * m + (1 - self.beta1) * g
         v = self.beta2 * v + (1 - self.beta2) * (g * g)
-        c = math.sqrt(1 - self.beta2**self.t)
+        c = (1 - self.beta2**self.t) ** 0.5
         rate = self.lr * c / (1 - self.beta1**self.t)
         return m, v, w - rate * (m / (array_api.sqrt(v) + self.eps * c))

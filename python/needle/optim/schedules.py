@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..nn.state import check_state
+from ..recording import each_time
 from .optimizer import Optimizer
 
 Factor = Callable[[int], float]
@@ -100,6 +101,9 @@ class Schedule:
 
     def step(self) -> None:
         """Count one step and set the learning rate for the next."""
+        each_time(self._advance)
+
+    def _advance(self) -> None:
         self.t += 1
         self._apply()
 

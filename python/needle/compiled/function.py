@@ -1,0 +1,247 @@
+"""`compile`: a function whose kernel calls are recorded twice, compared, and then replayed."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+import numpy as np
+
+from .. import autograd, recording
+from ..autograd import Tensor
+from ..backend_selection import BACKEND, NDArray, cpu
+from ..modes import modes
+from .check import State, assert_same
+from .compare import assert_alike
+from .passes import improve
+from .program import Program, leaves, rebuilt
+from .recorder import CompileError, Recorder, settings_of
+from .replay import Replayer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: How many programs one function may have before it is taken for one that never comes twice in the same way.
+MOST_PROGRAMS = 32
+
+
+class Variant:
+    """One way that a function goes: recorded once, or twice and ready to be replayed."""
+
+    def __init__(self, recorder: Recorder, program: Program, handles: dict[int, Any]) -> None:
+        self.recorder = recorder
+        self.program = program
+        self.handles = handles
+        self.replayer: Replayer | None = None
+        self.early = program.tape.split()[0]
+        self.settings = [
+            (vars(module), name, value) for module, found in recorder.modules.items() for name, value in found.items()
+        ]
+
+    def applies(self, arguments: list[Tensor]) -> bool:
+        """Whether modules are in the modes that were recorded, and numbers branch as they did."""
+        for attributes, name, value in self.settings:
+            now = attributes.get(name)
+            if now is not value and now != value:
+                return False
+        if self.replayer is not None:
+            return self.replayer.fits(arguments)
+        return self.program.tape.run(self.early)
+
+
+class Compiled:
+    """A function that is recorded at its first two calls and replayed from then on; made by `compile`.
+
+    Attributes
+    ----------
+    programs : list of Program
+        What was recorded so far, improved: one for each combination of shapes, dtypes, other arguments and modes.
+    """
+
+    def __init__(self, function: Callable[..., Any], check: bool = False) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.check = check
+        self._name = getattr(function, "__name__", type(function).__name__)
+        self._variants: dict[Any, list[Variant]] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def programs(self) -> list[Program]:
+        """The programs that are ready to be replayed."""
+        every = [variant for variants in self._variants.values() for variant in variants]
+        return [variant.replayer.program for variant in every if variant.replayer is not None]
+
+    def __repr__(self) -> str:
+        return f"<compiled {self._name}: {len(self.programs)} programs>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A method of a class: compiled with the instance as its first argument."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute what the function computes."""
+        if BACKEND == "np" or modes.interpreters or autograd.LAZY_MODE or recording.active.recorder is not None:
+            return self.function(*args, **kwargs)
+        tensors, key = self._key(args, kwargs)
+        if key is None:
+            return self.function(*args, **kwargs)
+        with self._lock:
+            for variant in self._variants.get(key, ()):
+                if variant.applies(tensors):
+                    if variant.replayer is None:
+                        return self._second_call(variant, tensors, args, kwargs)
+                    if self.check:
+                        return self._checked(variant.replayer, tensors, args, kwargs)
+                    return variant.replayer.run(tensors)
+            return self._first_call(key, tensors, args, kwargs)
+
+    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Tensor], Any]:
+        """The tensors among the arguments, and all else on which a program depends; None where there is no program."""
+        tensors: list[Tensor] = []
+        fixed: list[Any] = []
+        for x in leaves((args, kwargs)):
+            if isinstance(x, Tensor):
+                data = x.realize_cached_data()
+                if data.device is not cpu():
+                    return tensors, None
+                tensors.append(x)
+                fixed.append((data.shape, data.strides, data.dtype, x.requires_grad))
+            elif isinstance(x, (NDArray, np.ndarray)):
+                raise TypeError(
+                    f"{self._name}: a compiled function takes tensors, not a {type(x).__name__}: ndl.Tensor(x)"
+                )
+            else:
+                fixed.append((type(x), x))
+        if len(tensors) > 1 and len({id(x.cached_data) for x in tensors}) < len(tensors):
+            return tensors, None
+        shape = (len(args), tuple(kwargs), repr(rebuilt((args, kwargs), _placeholder)))
+        key = (shape, tuple(fixed), modes.grad_enabled)
+        try:
+            hash(key)
+        except TypeError:
+            raise TypeError(
+                f"{self._name}: arguments of a compiled function are tensors and hashable values"
+            ) from None
+        return tensors, key
+
+    # Recording --------------------------------------------------------------------------------------------------------
+
+    def _first_call(self, key: Any, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if sum(map(len, self._variants.values())) >= MOST_PROGRAMS:
+            raise CompileError(
+                f"{self._name} was recorded {MOST_PROGRAMS} times with other shapes, arguments or modes; what changes "
+                "at every call must be a tensor, or a number that an optimizer holds"
+            )
+        result, variant = self._record(tensors, args, kwargs)
+        self._variants.setdefault(key, []).append(variant)
+        return result
+
+    def _second_call(
+        self, variant: Variant, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        result, again = self._record(tensors, args, kwargs)
+        assert_alike(variant.program, again.program)
+        variant.replayer = Replayer(improve(again.program), again.handles)
+        variant.program = again.program
+        del again.handles, variant.handles
+        return result
+
+    def _record(self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Variant]:
+        recorder = Recorder(self._name, tensors)
+        with recorder.watching():
+            result = self.function(*args, **kwargs)
+        for module, found in recorder.modules.items():
+            for name, value in settings_of(module).items():
+                if found.get(name, value) != value:
+                    raise CompileError(
+                        f"{self._name} changes {type(module).__name__}.{name} from {found.get(name)!r} to {value!r}: "
+                        "a replay would not; use a Tensor, and assign its data"
+                    )
+        program, handles = recorder.program(result)
+        return rebuilt(result, _detached), Variant(recorder, program, handles)
+
+    # Replaying --------------------------------------------------------------------------------------------------------
+
+    def _checked(
+        self, replayer: Replayer, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Replay, then do it all again eagerly from the same state, and compare."""
+        state = State(replayer.program, tensors)
+        result = rebuilt(replayer.run(tensors), _copied)
+        replayed = State(replayer.program, tensors)
+        state.restore()
+        expected = rebuilt(self.function(*args, **kwargs), _detached)
+        assert_same(replayer.program, (result, replayed), (expected, State(replayer.program, tensors)))
+        return expected
+
+
+@overload
+def compile(function: F) -> F: ...
+
+
+@overload
+def compile(*, check: bool = False) -> Callable[[F], F]: ...
+
+
+def compile(function: Any = None, *, check: bool = False) -> Any:
+    """Make `function` faster: record its kernel calls at the first two calls, and replay them from the third on.
+
+    The results are those of the function itself, bit for bit; no Python runs for each operation. A whole training step
+    can be compiled: forward pass, ``backward``, the optimizer's step. As a decorator or as a function::
+
+        @ndl.compile
+        def step(x, y):
+            loss = loss_function(model(x), y)
+            optimizer.reset_grad()
+            loss.backward(create_graph=False)
+            optimizer.step()
+            return loss
+
+    Parameters
+    ----------
+    function : callable
+        Takes and returns tensors, in tuples, lists or dicts if need be; other arguments must be hashable, and a new
+        value of one records a new program.
+    check : bool
+        At each replay, compute the same eagerly too, and compare: slow, to find out whether a function may be compiled.
+
+    Returns
+    -------
+    callable
+        With an attribute `programs`. What it returns carries no graph.
+
+    Notes
+    -----
+    Fed in anew at each call: the data of the arguments and of all tensors that the function captures, the numbers that
+    optimizers hold, random draws of `needle.init`, steps of schedules. New programs are recorded for new shapes, dtypes
+    and memory layouts of the arguments, other values of other arguments, and other modes or settings of modules.
+
+    Everything else that Python does is done at the first two calls only. The two recordings are compared, so that a
+    counter or a fresh array which a kernel gets raises. A condition that changes later cannot be seen; `check` finds it.
+
+    Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, and while an interpreter listens to the
+    graph, the function runs as it is.
+
+    Raises
+    ------
+    CompileError
+        While recording: if a value is read (``numpy()``, ``item()``, ``float()``, a branch on a tensor), or the second
+        recording differs from the first. The message names the line.
+    """
+    if function is None:
+        return functools.partial(Compiled, check=check)
+    return Compiled(function, check)
+
+
+def _placeholder(x: Any) -> Any:
+    return "T" if isinstance(x, Tensor) else "."
+
+
+def _detached(x: Any) -> Any:
+    return x.detach() if isinstance(x, Tensor) and x.op is not None else x
+
+
+def _copied(x: Any) -> Any:
+    return Tensor(x.numpy(), device=x.device, dtype=x.dtype) if isinstance(x, Tensor) else x

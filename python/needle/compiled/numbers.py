@@ -1,0 +1,197 @@
+"""Python numbers that change from call to call: an optimizer's learning rate and step count, and what follows from them.
+
+While a function is recorded, the numbers that optimizers hold are replaced by *fed* numbers. A fed number is a float or
+an int like any other, but it knows how it came about, so arithmetic on it can be done again at each replay:
+
+    optimizer.lr                    slot 0 = getattr(optimizer, "lr")
+    1 - optimizer.beta1             slot 2 = 1 - slot 1
+
+and a kernel that gets one as its argument gets the new value of its slot. Branching on a fed number leaves a *guard*: a
+replay for which the branch would go the other way is refused, and the function is recorded again.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Step(NamedTuple):
+    """``slots[out] = function(*operands)``, where an operand that is a `Slot` stands for the value in it."""
+
+    function: Callable[..., Any]
+    operands: tuple[Any, ...]
+    out: int
+
+    def __str__(self) -> str:
+        name = getattr(self.function, "__name__", "effect")
+        shown = [str(x) if isinstance(x, (Slot, int, float, str)) else type(x).__name__ for x in self.operands]
+        return f"${self.out} = {name}({', '.join(shown)})"
+
+
+class Guard(NamedTuple):
+    """Slot `out` must be `outcome`."""
+
+    out: int
+    outcome: Any
+
+    def __str__(self) -> str:
+        return f"only if ${self.out} is {self.outcome!r}"
+
+
+class Slot(NamedTuple):
+    """The place of a value that is computed anew at each replay."""
+
+    index: int
+
+    def __str__(self) -> str:
+        return f"${self.index}"
+
+
+class Tape:
+    """What a replay does in Python before the kernels run: reads numbers, computes with them, draws, has effects.
+
+    Attributes
+    ----------
+    steps : list of Step or Guard
+        In the order of the recording.
+    values : list
+        Of each slot, the value at the last recording or replay.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step | Guard] = []
+        self.values: list[Any] = []
+        self._known: dict[Any, int] = {}
+        self._late: set[int] = set()  # slots that depend on an effect, or are one
+
+    def add(
+        self,
+        function: Callable[..., Any],
+        operands: tuple[Any, ...],
+        value: Any,
+        effect: bool = False,
+        late: bool = False,
+    ) -> int:
+        """Record one step, which gave `value`; the same step again gives the same slot.
+
+        An `effect` changes something outside; a step is `late` if an effect must come before it.
+        """
+        key = (function, late, *[(type(x), x) for x in operands])
+        if not effect and key in self._known:
+            return self._known[key]
+        out = len(self.values)
+        self.values.append(value)
+        self.steps.append(Step(function, operands, out))
+        if effect:
+            self._known = {known: slot for known, slot in self._known.items() if slot not in self._late}
+        else:
+            self._known[key] = out
+        if effect or late or any(x.index in self._late for x in operands if isinstance(x, Slot)):
+            self._late.add(out)
+        return out
+
+    def guard(self, slot: int, outcome: Any) -> None:
+        """Let replays go on only where `slot` has this value."""
+        guard = Guard(slot, outcome)
+        if guard not in self.steps:
+            self.steps.append(guard)
+
+    def split(self) -> tuple[list[Step | Guard], list[Step | Guard]]:
+        """The steps that can come before all effects, and the others; guards can so be checked before anything happens."""
+        early: list[Step | Guard] = [step for step in self.steps if step.out not in self._late]
+        return early, [step for step in self.steps if step.out in self._late]
+
+    def run(self, steps: list[Step | Guard]) -> bool:
+        """Do `steps` again; False as soon as a guard does not hold."""
+        values = self.values
+        for step in steps:
+            if type(step) is Guard:
+                if values[step.out] != step.outcome:
+                    return False
+            else:
+                function, operands, out = step  # type: ignore[misc]
+                values[out] = function(*[values[x.index] if type(x) is Slot else x for x in operands])
+        return True
+
+
+class Fed:
+    """A number that knows how it came about; mixed into float and int."""
+
+    tape: Tape
+    record: Callable[[], int]
+
+    @property
+    def slot(self) -> Slot:
+        """Its slot on the tape, where it is recorded when somebody asks."""
+        return Slot(self.record())
+
+
+class FedFloat(Fed, float):
+    """A float that is fed in anew at each replay."""
+
+
+class FedInt(Fed, int):
+    """An int that is fed in anew at each replay."""
+
+
+def fed(tape: Tape, record: Callable[[], int], value: Any) -> Any:
+    """`value` as a fed number, which `record` puts onto the tape; as it is, if it is no number."""
+    if type(value) is float:
+        number: Any = FedFloat(value)
+    elif type(value) is int:
+        number = FedInt(value)
+    else:
+        return value
+    number.tape, number.record = tape, record
+    return number
+
+
+def plain(value: Any) -> Any:
+    """The number without its history."""
+    if isinstance(value, FedFloat):
+        return float.__float__(value)
+    return int.__int__(value) if isinstance(value, FedInt) else value
+
+
+def _arithmetic(function: Callable[..., Any], reverse: bool) -> Callable[..., Any]:
+    def method(self: Any, *others: Any) -> Any:
+        if not all(isinstance(x, (int, float)) and not isinstance(x, np.generic) for x in others):
+            return NotImplemented
+        operands = (*others, self) if reverse else (self, *others)
+        value = function(*map(plain, operands))
+        slot = _record(self.tape, function, operands, value)
+        return fed(self.tape, lambda: slot, value)
+
+    return method
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *others: Any) -> Any:
+        operands = (self, *others)
+        value = function(*map(plain, operands))
+        if value is not NotImplemented:
+            self.tape.guard(_record(self.tape, function, operands, value), value)
+        return value
+
+    return method
+
+
+def _record(tape: Tape, function: Callable[..., Any], operands: tuple[Any, ...], value: Any) -> int:
+    return tape.add(function, tuple(x.slot if isinstance(x, Fed) else x for x in operands), value)
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    _function = getattr(operator, _name)
+    setattr(Fed, f"__{_name}__", _arithmetic(_function, reverse=False))
+    setattr(Fed, f"__r{_name}__", _arithmetic(_function, reverse=True))
+for _name in ("neg", "abs"):
+    setattr(Fed, f"__{_name}__", _arithmetic(getattr(operator, _name), reverse=False))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Fed, f"__{_name}__", _guarded(getattr(operator, _name)))
+for _name, _function in {"bool": bool, "int": int, "float": float, "index": operator.index, "round": round}.items():
+    setattr(Fed, f"__{_name}__", _guarded(_function))
+Fed.__hash__ = lambda self: hash(plain(self))

@@ -1,0 +1,186 @@
+"""Passes: each makes of a program a better one that computes the same bits.
+
+A pass is a function from `Program` to `Program`; it leaves its argument as it is. `improve` runs all of them. One by
+one, and printed before and after::
+
+    program = passes.drop_dead_code(program)
+    print(program)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from .program import Buffer, Instruction, Operand, Program
+
+Pass = Callable[[Program], Program]
+
+#: Kernels that read an element of every input before they write that element, so that an output may be an input.
+ELEMENTWISE = ("ewise_", "scalar_", "where", "sgd", "adam")
+
+
+def drop_dead_code(program: Program) -> Program:
+    """Leave out what nobody reads: gradients that were computed for nothing, and what only they needed."""
+    needed = set(program.used()) | {i for i, buffer in program.buffers.items() if buffer.role == "input"}
+    kept: list[Instruction] = []
+    for instruction in reversed(program.instructions):
+        if instruction.writes() & needed:
+            needed |= instruction.reads()
+            kept.append(instruction)
+    return _with(program, kept[::-1])
+
+
+def hoist_constants(program: Program) -> Program:
+    """Fill buffers that hold the same at every replay once, before the first."""
+    writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
+    buffers, setup, rest = dict(program.buffers), list(program.setup), []
+    for instruction in program.instructions:
+        (out, *_) = instruction.outputs
+        once = writers[out.buffer] == 1 and buffers[out.buffer].role == "temporary"
+        fixed = all(isinstance(x, (Operand, int, float)) or type(x).__name__ == "ndarray" for x in instruction.arguments)
+        if once and fixed and instruction.kernel in ("fill", "from_numpy"):
+            buffers[out.buffer] = replace(buffers[out.buffer], role="constant")
+            setup.append(instruction)
+        else:
+            rest.append(instruction)
+    return _with(replace(program, buffers=buffers, setup=setup), rest)
+
+
+def drop_copies(program: Program) -> Program:
+    """Read the original instead of a copy, where the copy is of the same dtype and neither is written to later."""
+    writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
+    instructions, replaced = [], {}
+    used = set(program.used())
+    for instruction in program.instructions:
+        instruction = _substituted(instruction, replaced)
+        if instruction.kernel == "copy":
+            source, out = instruction.arguments
+            same = program.buffers[source.buffer].dtype == program.buffers[out.buffer].dtype
+            whole = source.is_compact and out.is_compact and out.size == program.buffers[out.buffer].size
+            once = writers[out.buffer] == 1 and writers[source.buffer] <= 1
+            own = program.buffers[out.buffer].role == "temporary" and program.buffers[source.buffer].role != "input"
+            if same and whole and once and own and out.buffer not in used:
+                replaced[out.buffer] = source.buffer
+                continue
+        instructions.append(instruction)
+    return _with(program, instructions)
+
+
+def update_in_place(program: Program) -> Program:
+    """Let a captured tensor's new data take the place of the old, where the old is read for the last time just then.
+
+    The optimizers' kernels read each element before they write it, so a parameter is updated where it lies: that halves
+    the memory that a step touches.
+    """
+    last_read = {buffer: i for i, instruction in enumerate(program.instructions) for buffer in instruction.reads()}
+    writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
+    uses = Counter(program.used())
+    renamed: dict[int, int] = {}
+    sources = list(program.sources)
+    effects = []
+    for effect in program.effects:
+        source = sources[effect.source]
+        new = effect.value
+        old = source.buffer
+        if effect.attribute == "cached_data" and new is not None and old is not None and source.position is None:
+            writer = next((i for i, x in enumerate(program.instructions) if new.buffer in x.writes()), None)
+            if (
+                writer is not None
+                and last_read.get(old, writer) <= writer
+                and writers[new.buffer] == 1
+                and writers[old] == 0
+                and uses[new.buffer] == 1
+                and uses[old] == 0
+                and program.buffers[new.buffer].role == "output"
+                and program.buffers[new.buffer].dtype == program.buffers[old].dtype
+                and program.buffers[old].size == program.buffers[new.buffer].size
+                and (new.shape, new.strides, new.offset) == (source.shape, source.strides, source.offset)
+                and _may_overwrite(program.instructions[writer], old, new)
+            ):
+                renamed[new.buffer] = old
+                sources[effect.source] = replace(source, in_place=True)
+                continue
+        effects.append(effect)
+    instructions = [instruction.with_buffers(renamed) for instruction in program.instructions]
+    return _with(replace(program, effects=effects, sources=sources), instructions)
+
+
+def plan_memory(program: Program) -> Program:
+    """Give every temporary buffer a place, so that buffers that are not needed at the same time share one."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for i, instruction in enumerate(program.instructions):
+        for buffer in instruction.reads() | instruction.writes():
+            first.setdefault(buffer, i)
+            last[buffer] = i
+    sizes: list[int] = []
+    free: dict[str, list[int]] = {}
+    places: dict[int, int] = {}
+    for i, instruction in enumerate(program.instructions):
+        ending = [b for b in sorted(instruction.reads()) if last[b] == i and b in places]
+        for out in instruction.outputs:
+            buffer = program.buffers[out.buffer]
+            if buffer.role != "temporary" or out.buffer in places:
+                continue
+            inherited = next((b for b in ending if _inherits(program, instruction, b, out)), None)
+            if inherited is not None:
+                ending.remove(inherited)
+                places[out.buffer] = places[inherited]
+                continue
+            candidates = free.setdefault(buffer.dtype, [])
+            fitting = sorted((place for place in candidates if sizes[place] >= buffer.size), key=lambda p: sizes[p])
+            place = fitting[0] if fitting else max(candidates, key=lambda p: sizes[p], default=None)
+            if place is None:
+                place = len(sizes)
+                sizes.append(buffer.size)
+            else:
+                candidates.remove(place)
+                sizes[place] = max(sizes[place], buffer.size)
+            places[out.buffer] = place
+        ending += [out.buffer for out in instruction.outputs if last[out.buffer] == i and out.buffer in places]
+        for buffer_index in dict.fromkeys(ending):
+            free.setdefault(program.buffers[buffer_index].dtype, []).append(places[buffer_index])
+    return replace(program, places=places)
+
+
+#: In the order in which `improve` runs them.
+PASSES: tuple[Pass, ...] = (drop_dead_code, hoist_constants, drop_copies, update_in_place, plan_memory)
+
+
+def improve(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
+    """Run `passes` one after the other; the program remembers what each made of it, for `Program.explain`."""
+    history = [("As recorded:", str(program))]
+    for one in passes:
+        after = one(program)
+        if str(after) != str(program):
+            history.append((f"After {one.__name__}:", str(after)))
+        program = after
+    return replace(program, history=history)
+
+
+def _with(program: Program, instructions: list[Instruction]) -> Program:
+    """The program with other instructions, without buffers that none of them names."""
+    named = {b for i in (*program.setup, *instructions) for b in i.reads() | i.writes()} | set(program.used())
+    named |= {source.buffer for source in program.sources if source.buffer is not None}
+    buffers: dict[int, Buffer] = {i: b for i, b in program.buffers.items() if i in named}
+    return replace(program, instructions=instructions, buffers=buffers)
+
+
+def _substituted(instruction: Instruction, replaced: dict[int, int]) -> Instruction:
+    return instruction.with_buffers(replaced) if replaced else instruction
+
+
+def _may_overwrite(instruction: Instruction, buffer: int, out: Operand) -> bool:
+    """Whether `instruction` may write `out` to the memory of its input `buffer`: it reads each element first."""
+    if not instruction.kernel.startswith(ELEMENTWISE):
+        return False
+    inputs = [x for x in instruction.inputs if x.buffer == buffer]
+    return all((x.shape, x.strides, x.offset) == (out.shape, out.strides, out.offset) for x in inputs)
+
+
+def _inherits(program: Program, instruction: Instruction, buffer: int, out: Operand) -> bool:
+    """Whether `out` may take over the place of an input that is read for the last time here."""
+    old, new = program.buffers[buffer], program.buffers[out.buffer]
+    return (old.dtype, old.size) == (new.dtype, new.size) and _may_overwrite(instruction, buffer, out)

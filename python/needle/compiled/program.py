@@ -1,0 +1,273 @@
+"""`Program`: a flat list of kernel calls over buffers, which can be printed, improved by passes, and replayed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .numbers import Slot, Tape
+
+#: Which operands a kernel writes to; of all others it is the last.
+OUTPUTS = {"fill": (0,), "sgd": (-2, -1), "adam": (-3, -2, -1)}
+
+#: Kernels that add to what is in their output.
+ACCUMULATING = {"scatter_add"}
+
+
+def output_positions(kernel: str, count: int) -> tuple[int, ...]:
+    """Which of `count` arguments a kernel writes to."""
+    return tuple(i % count for i in OUTPUTS.get(kernel, (-1,)))
+
+
+class Operand(NamedTuple):
+    """A view of a buffer: shape, strides and offset, in elements."""
+
+    buffer: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether the elements lie in row-major order without gaps, from the beginning of the buffer."""
+        expected, step = [], 1
+        for extent in reversed(self.shape):
+            expected.append(step)
+            step *= extent
+        strides = [s for s, n in zip(self.strides, self.shape) if n != 1]
+        return self.offset == 0 and strides == [s for s, n in zip(reversed(expected), self.shape) if n != 1]
+
+    def __str__(self) -> str:
+        return f"%{self.buffer}{list(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One kernel call. Arguments are views, plain numbers, and slots of the tape."""
+
+    kernel: str
+    arguments: tuple[Any, ...]
+    line: str = ""
+
+    @property
+    def outputs(self) -> tuple[Operand, ...]:
+        """The views that are written to."""
+        return tuple(self.arguments[i] for i in output_positions(self.kernel, len(self.arguments)))
+
+    @property
+    def inputs(self) -> tuple[Operand, ...]:
+        """The views that are read."""
+        written = output_positions(self.kernel, len(self.arguments)) if self.kernel not in ACCUMULATING else ()
+        return tuple(x for i, x in enumerate(self.arguments) if isinstance(x, Operand) and i not in written)
+
+    def reads(self) -> set[int]:
+        """The buffers that are read."""
+        return {x.buffer for x in self.inputs}
+
+    def writes(self) -> set[int]:
+        """The buffers that are written to."""
+        return {x.buffer for x in self.outputs}
+
+    def with_buffers(self, new: dict[int, int]) -> Instruction:
+        """The same call with other buffers in the place of some."""
+        arguments = tuple(
+            x._replace(buffer=new.get(x.buffer, x.buffer)) if isinstance(x, Operand) else x for x in self.arguments
+        )
+        return replace(self, arguments=arguments)
+
+    @property
+    def flops(self) -> int:
+        """Additions and multiplications of a matrix product; one for each element that any other kernel reads most."""
+        if self.kernel.startswith("matmul"):
+            return 2 * self.outputs[0].size * self.inputs[0].shape[-1]
+        return 0 if self.kernel in ("fill", "copy", "from_numpy") else max((x.size for x in self.inputs), default=0)
+
+    def __str__(self) -> str:
+        outputs = self.outputs
+        arguments = [x for x in self.arguments if x not in outputs]
+        shown = [f"{x:g}" if isinstance(x, float) else "array" if isinstance(x, np.ndarray) else str(x) for x in arguments]
+        return f"{', '.join(map(str, outputs))} = {self.kernel}({', '.join(shown)})"
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Memory of a program.
+
+    Attributes
+    ----------
+    role : str
+        ``input``: of an argument or a captured tensor, bound anew at each replay; ``output``: leaves the program;
+        ``constant``: the same at every replay; ``temporary``: planned by `passes.plan_memory`.
+    """
+
+    dtype: str
+    size: int
+    role: str
+    name: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+
+@dataclass
+class Source:
+    """A tensor that a program reads or changes: an argument, or one that the function captured.
+
+    Attributes
+    ----------
+    name : str
+    position : int or None
+        Which tensor among the arguments; None for a captured one.
+    tensor : Tensor or None
+        The captured tensor itself.
+    shape, strides, dtype, offset
+        Of its data when it was recorded; shape, strides and dtype must be the same at a replay.
+    buffer : int or None
+        The buffer of the program that its memory takes the place of.
+    in_place : bool
+        Whether kernels write its new data over the old.
+    """
+
+    name: str
+    position: int | None
+    tensor: Any
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: str
+    offset: int
+    buffer: int | None = None
+    in_place: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Effect(NamedTuple):
+    """What a call leaves behind on a tensor: its new data, or its new gradient (None for none)."""
+
+    source: int
+    attribute: str
+    value: Operand | None
+    requires_grad: bool = False
+
+
+@dataclass
+class Program:
+    """A recorded function.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    instructions : list of Instruction
+    buffers : dict of int to Buffer
+    tape : Tape
+        What happens in Python at each replay.
+    effects : list of Effect
+    result : Any
+        What the function returned, with an `Operand` or a `Source` in the place of each tensor.
+    sources : list of Source
+        The tensors that it reads or changes.
+    setup : list of Instruction
+        What is done once, before the first replay.
+    places : dict of int to int
+        For temporary buffers, which piece of memory each lies in: `passes.plan_memory` finds it.
+    """
+
+    name: str
+    instructions: list[Instruction]
+    buffers: dict[int, Buffer]
+    tape: Tape
+    effects: list[Effect] = field(default_factory=list)
+    result: Any = None
+    sources: list[Source] = field(default_factory=list)
+    setup: list[Instruction] = field(default_factory=list)
+    places: dict[int, int] = field(default_factory=dict)
+    history: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one replay, as `Instruction.flops` counts them."""
+        return sum(instruction.flops for instruction in self.instructions)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that kernels read and write in one replay."""
+        operands = [x for i in self.instructions for x in (*i.inputs, *i.outputs)]
+        return sum(x.size * np.dtype(self.buffers[x.buffer].dtype).itemsize for x in operands)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory of its own: temporaries, after planning, constants and outputs."""
+        own = sum(b.nbytes for i, b in self.buffers.items() if b.role in ("constant", "output"))
+        pieces: dict[int, int] = {}
+        for index, buffer in self.buffers.items():
+            if buffer.role == "temporary":
+                place = self.places.get(index, -1 - index)
+                pieces[place] = max(pieces.get(place, 0), buffer.nbytes)
+        return own + sum(pieces.values())
+
+    def used(self) -> Iterator[int]:
+        """The buffers that somebody outside sees: effects and results."""
+        yield from (effect.value.buffer for effect in self.effects if effect.value is not None)
+        yield from (x.buffer for x in leaves(self.result) if isinstance(x, Operand))
+
+    def __str__(self) -> str:
+        head = (
+            f"Program {self.name}: {len(self.instructions)} instructions, {self.flops / 1e6:.3g} Mflop, "
+            f"{self.nbytes / 1e6:.3g} MB read and written, {self.memory / 1e6:.3g} MB of memory"
+        )
+        lines = [head]
+        lines += [f"  {step}" for step in self.tape.steps]
+        named = {i: b for i, b in self.buffers.items() if b.role in ("input", "constant")}
+        lines += [f"  %{i} {b.dtype} {b.role} {b.name}".rstrip() for i, b in named.items()]
+        width = max((len(str(i)) for i in self.instructions), default=0)
+        lines += [f"  {i!s:{min(width, 72)}}  # {i.line}" if i.line else f"  {i}" for i in self.instructions]
+        for effect in self.effects:
+            attribute = "grad" if effect.attribute == "grad" else "data"
+            lines.append(f"  {self.sources[effect.source].name}.{attribute} <- {effect.value}")
+        return "\n".join([*lines, f"  return {show(self.result)}"])
+
+    def explain(self) -> str:
+        """What the program was as it was recorded, and after each pass that changed it."""
+        return "\n\n".join(f"{title}\n{text}" for title, text in self.history)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """What is in nested tuples, lists and dicts."""
+    if isinstance(value, (list, tuple)) and not isinstance(value, (Operand, Slot)):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def rebuilt(value: Any, leaf: Any) -> Any:
+    """The same nesting with ``leaf(x)`` in the place of each x in it."""
+    if isinstance(value, (list, tuple)) and not isinstance(value, (Operand, Slot)):
+        items = [rebuilt(item, leaf) for item in value]
+        if hasattr(value, "_fields"):  # a named tuple
+            return type(value)(*items)
+        return type(value)(items)
+    if isinstance(value, dict):
+        return {key: rebuilt(item, leaf) for key, item in value.items()}
+    return leaf(value)
+
+
+def show(value: Any) -> str:
+    """A result in one line."""
+    return str(rebuilt(value, str)).replace("'", "")

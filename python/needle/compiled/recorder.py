@@ -1,0 +1,236 @@
+"""Runs a function once, as ever, and writes down every kernel call: from Python objects to a `Program`.
+
+What a kernel call reads is told apart by memory. A buffer that an argument views is that argument's; one that a tensor
+viewed before the call began is *captured*, and read anew at each replay; one that a kernel writes first is the
+program's own. What the call leaves behind is found by looking at all tensors before and after.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import recording
+from ..autograd import Tensor
+from ..backend_selection import NDArray, cpu
+from ..nn.module import Module, Parameter
+from ..optim import Optimizer
+from .numbers import Fed, Slot, Tape, fed, plain
+from .program import Buffer, Effect, Instruction, Operand, Program, Source, output_positions, rebuilt
+
+PACKAGE = str(Path(__file__).parents[1])
+
+
+class CompileError(RuntimeError):
+    """A function does what a recording of kernel calls cannot repeat."""
+
+
+class Recorder:
+    """Watches one call of a function."""
+
+    def __init__(self, name: str, arguments: list[Any]) -> None:
+        self.name = name
+        self.tape = Tape()
+        self.arguments = arguments
+        self.calls: list[tuple[str, tuple[Any, ...], str]] = []
+        self.modules: dict[Module, dict[str, Any]] = {}
+        self.drawn: dict[int, tuple[Any, Slot]] = {}
+        self.optimizers: list[Optimizer] = []
+        self.before: dict[Tensor, tuple[Any, Any]] = {}
+        self.held: dict[tuple[int, str], Any] = {}  # the fed number for each number that an optimizer holds
+
+    # While the function runs ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within the block, kernel calls of this thread are written down and optimizers' numbers are fed ones."""
+        everything = gc.get_objects()
+        self.optimizers = [x for x in everything if isinstance(x, Optimizer)]
+        tensors = [x for x in everything if issubclass(type(x), Tensor) and x.op is None]
+        self.before = {x: (x.cached_data, x.grad) for x in tensors}
+        del everything, tensors
+        self._feed_numbers(late=False)
+        recording.active.recorder = self
+        try:
+            with cpu().listening(self._kernel_called):
+                yield
+        finally:
+            recording.active.recorder = None
+            self._settle_numbers()
+
+    def _feed_numbers(self, late: bool) -> None:
+        """Put fed numbers into all optimizers; `late` ones are read after something that a replay does, too."""
+        for optimizer in self.optimizers:
+            for name, value in vars(optimizer).items():
+                if type(value) in (int, float):
+                    known = self.held.get((id(optimizer), name))
+                    if known is None or plain(known) != value:
+                        known = fed(self.tape, partial(self.tape.add, getattr, (optimizer, name), value, late=late), value)
+                        self.held[id(optimizer), name] = known
+                    vars(optimizer)[name] = known
+
+    def _settle_numbers(self) -> None:
+        """Put plain numbers back; those that were computed are set at each replay too."""
+        for optimizer in self.optimizers:
+            for name, value in vars(optimizer).items():
+                if isinstance(value, Fed):
+                    vars(optimizer)[name] = plain(value)
+                    if value is not self.held.get((id(optimizer), name)):
+                        self.tape.add(setattr, (optimizer, name, value.slot), None, effect=True)
+                        self.held.pop((id(optimizer), name), None)
+
+    def each_time(self, action: Callable[[], Any]) -> Any:
+        """Do `action` now and at each replay."""
+        self._settle_numbers()
+        value = action()
+        slot = Slot(self.tape.add(action, (), value, effect=True))
+        self._feed_numbers(late=True)
+        if isinstance(value, np.ndarray):
+            self.drawn[id(value)] = value, slot
+        return value
+
+    def module_called(self, module: Module) -> None:
+        """Remember the mode and the numbers of `module`, which must be the same at a replay."""
+        self.modules.setdefault(module, settings_of(module))
+
+    def value_read(self, what: str) -> None:
+        """Refuse."""
+        raise CompileError(
+            f"{what} reads values while {self.name} is being compiled, at {user_line()}: a compiled function repeats "
+            "kernel calls, and would not see other values. Return the tensor and read it outside, or do without ndl.compile"
+        )
+
+    def _kernel_called(self, name: str, kernel: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        self.calls.append((name, args, user_line()))
+        plainly = [plain(x) for x in args] if any(isinstance(x, Fed) for x in args) else args
+        return kernel(*plainly)
+
+    # Afterwards -------------------------------------------------------------------------------------------------------
+
+    def program(self, result: Any) -> tuple[Program, dict[int, Any]]:
+        """What was recorded, given what the function returned, and the memory of its buffers."""
+        assembly = _Assembly(self)
+        return assembly.program(result), assembly.handles
+
+
+class _Assembly:
+    """Turns what a `Recorder` has seen into a `Program`: memory gets numbers, tensors become sources."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.buffers: dict[int, Buffer] = {}
+        self.sources: list[Source] = []
+        self.numbers: dict[int, int] = {}  # of a buffer, by its address
+        self.handles: dict[int, Any] = {}
+        self.owners: dict[int, Tensor] = {}
+        for tensor, (data, _) in recorder.before.items():
+            if isinstance(data, NDArray) and data.size:
+                address = data._handle.ptr()
+                if address not in self.owners or isinstance(tensor, Parameter):
+                    self.owners[address] = tensor
+
+    def program(self, result: Any) -> Program:
+        recorder = self.recorder
+        for position, tensor in enumerate(recorder.arguments):
+            self._source(tensor, f"argument {position}", position)
+        instructions = [
+            Instruction(name, tuple(self._argument(x, i, name, args) for i, x in enumerate(args)), line)
+            for name, args, line in recorder.calls
+        ]
+        effects = list(self._effects())
+        returned = rebuilt(result, self._returned)
+        program = Program(recorder.name, instructions, self.buffers, recorder.tape, effects, returned, sources=self.sources)
+        for buffer in set(program.used()):
+            if self.buffers[buffer].role == "temporary":
+                self.buffers[buffer] = Buffer(self.buffers[buffer].dtype, self.buffers[buffer].size, "output")
+        return program
+
+    def _source(self, tensor: Any, name: str, position: int | None = None) -> int:
+        """The number of the source for `tensor`, which is made if it is new."""
+        for index, source in enumerate(self.sources):
+            if (source.tensor if source.position is None else self.recorder.arguments[source.position]) is tensor:
+                return index
+        data = self.recorder.before[tensor][0] if tensor in self.recorder.before else tensor.cached_data
+        source = Source(
+            name, position, None if position is not None else tensor, data.shape, data.strides, data.dtype, data.offset
+        )
+        self.sources.append(source)
+        if data.size and data._handle.ptr() not in self.numbers:
+            source.buffer = self._new_buffer(data._view, "input", name)
+        return len(self.sources) - 1
+
+    def _new_buffer(self, view: Any, role: str, name: str = "") -> int:
+        number = len(self.buffers)
+        handle = view.handle
+        self.numbers[handle.ptr()] = number
+        self.handles[number] = handle
+        self.buffers[number] = Buffer(handle.dtype, handle.size, role, name)
+        return number
+
+    def _operand(self, view: Any, is_written: bool) -> Operand:
+        address = view.handle.ptr()
+        if address not in self.numbers:
+            if address in self.owners:
+                owner = self.owners[address]
+                self._source(owner, f"captured {type(owner).__name__}{list(owner.shape)}")
+            elif is_written:
+                self._new_buffer(view, "temporary")
+            else:
+                raise CompileError(
+                    f"{self.recorder.name} reads an array of shape {view.shape} that no tensor holds, at {user_line()}; "
+                    "put it into an ndl.Tensor"
+                )
+        return Operand(self.numbers[address], tuple(view.shape), tuple(view.strides), view.offset)
+
+    def _argument(self, x: Any, position: int, kernel: str, args: tuple[Any, ...]) -> Any:
+        if type(x).__name__ == "View":
+            return self._operand(x, position in output_positions(kernel, len(args)))
+        if isinstance(x, Fed):
+            return x.slot
+        if isinstance(x, np.ndarray):
+            return self.recorder.drawn[id(x)][1] if id(x) in self.recorder.drawn else x.copy()
+        return x
+
+    def _effects(self) -> Iterator[Effect]:
+        """What is different about the tensors that were there before."""
+        for tensor, (data, grad) in self.recorder.before.items():
+            if tensor.cached_data is not data:
+                source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
+                yield Effect(source, "cached_data", self._operand(tensor.cached_data._view, True))
+            if tensor.grad is not grad:
+                source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
+                if tensor.grad is None:
+                    yield Effect(source, "grad", None)
+                else:
+                    value = self._operand(tensor.grad.realize_cached_data()._view, True)
+                    yield Effect(source, "grad", value)
+
+    def _returned(self, x: Any) -> Any:
+        if isinstance(x, Tensor):
+            for index, source in enumerate(self.sources):
+                if (source.tensor if source.position is None else self.recorder.arguments[source.position]) is x:
+                    return source
+            return self._operand(x.realize_cached_data()._view, True)
+        if isinstance(x, (NDArray, Fed, np.ndarray)):
+            raise CompileError(f"{self.recorder.name} returns a {type(x).__name__}; a compiled function returns tensors")
+        return x
+
+
+def settings_of(module: Module) -> dict[str, Any]:
+    """The mode and the plain attributes of a module, on which what it computes may depend."""
+    return {name: x for name, x in vars(module).items() if isinstance(x, (bool, int, float, str, type(None)))}
+
+
+def user_line() -> str:
+    """The innermost line outside the package: ``file.py:12``."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
