@@ -131,6 +131,11 @@ class Tensor(Value):
     def __float__(self) -> float:
         return float(self.item())
 
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; only one element has one")
+        return bool(self.item())
+
     def __repr__(self) -> str:
         kind = "Parameter" if type(self).__name__ == "Parameter" else "Tensor"
         parts = [kind, str(self.shape), self.dtype]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from .program import Effect, Instruction, Program, show
+from .program import Effect, Instruction, Operand, Program, show
 from .recorder import CompileError
 
 
 def assert_alike(first: Program, second: Program) -> None:
     """Raise if the second call of a function did not do exactly what the first did; the message names the line."""
+    bases = [{s.buffer: s.offset for s in program.sources} for program in (first, second)]
     for a, b in zip(first.instructions, second.instructions):
-        if not _same_call(a, b):
+        if not _same_call(_relative(a, bases[0]), _relative(b, bases[1])):
             raise _frozen(first, f"{b.line}: the first call did\n    {a}\nthe second\n    {b}")
     if len(first.instructions) != len(second.instructions):
         longer = max(first.instructions, second.instructions, key=len)
@@ -46,6 +48,15 @@ def _frozen(program: Program, what: str) -> CompileError:
     )
 
 
+def _relative(instruction: Instruction, bases: dict[int | None, int]) -> Instruction:
+    """The call with offsets counted from where the tensor begins whose memory it is: a slice may begin elsewhere."""
+    arguments = tuple(
+        x._replace(offset=x.offset - bases.get(x.buffer, 0)) if isinstance(x, Operand) else x
+        for x in instruction.arguments
+    )
+    return replace(instruction, arguments=arguments)
+
+
 def _same_call(a: Instruction, b: Instruction) -> bool:
     if a.kernel != b.kernel or len(a.arguments) != len(b.arguments):
         return False
@@ -64,5 +75,5 @@ def _effects(program: Program) -> set[tuple[Any, ...]]:
 
 def _named(program: Program, effect: Effect) -> tuple[Any, ...]:
     source = program.sources[effect.source]
-    value = None if effect.value is None else effect.value[1:]
+    value = None if effect.value is None else (effect.value.shape, effect.value.strides)
     return source.position, id(source.tensor), effect.attribute, value

@@ -92,10 +92,9 @@ class Instruction:
         return 0 if self.kernel in ("fill", "copy", "from_numpy") else max((x.size for x in self.inputs), default=0)
 
     def __str__(self) -> str:
-        outputs = self.outputs
-        arguments = [x for x in self.arguments if x not in outputs]
-        shown = [f"{x:g}" if isinstance(x, float) else "array" if isinstance(x, np.ndarray) else str(x) for x in arguments]
-        return f"{', '.join(map(str, outputs))} = {self.kernel}({', '.join(shown)})"
+        written = output_positions(self.kernel, len(self.arguments))
+        shown = [_shown(x) for i, x in enumerate(self.arguments) if i not in written]
+        return f"{', '.join(map(str, self.outputs))} = {self.kernel}({', '.join(shown)})"
 
 
 @dataclass(frozen=True)
@@ -242,6 +241,12 @@ class Program:
     def explain(self) -> str:
         """What the program was as it was recorded, and after each pass that changed it."""
         return "\n\n".join(f"{title}\n{text}" for title, text in self.history)
+
+
+def _shown(argument: Any) -> str:
+    if isinstance(argument, np.ndarray):
+        return f"array{list(argument.shape)}"
+    return f"{argument:g}" if isinstance(argument, float) else str(argument)
 
 
 def leaves(value: Any) -> Iterator[Any]:

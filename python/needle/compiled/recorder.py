@@ -131,7 +131,7 @@ class _Assembly:
         self.handles: dict[int, Any] = {}
         self.owners: dict[int, Tensor] = {}
         for tensor, (data, _) in recorder.before.items():
-            if isinstance(data, NDArray) and data.size:
+            if isinstance(data, NDArray):
                 address = data._handle.ptr()
                 if address not in self.owners or isinstance(tensor, Parameter):
                     self.owners[address] = tensor
@@ -162,7 +162,7 @@ class _Assembly:
             name, position, None if position is not None else tensor, data.shape, data.strides, data.dtype, data.offset
         )
         self.sources.append(source)
-        if data.size and data._handle.ptr() not in self.numbers:
+        if data._handle.ptr() not in self.numbers:
             source.buffer = self._new_buffer(data._view, "input", name)
         return len(self.sources) - 1
 
@@ -214,9 +214,8 @@ class _Assembly:
 
     def _returned(self, x: Any) -> Any:
         if isinstance(x, Tensor):
-            for index, source in enumerate(self.sources):
-                if (source.tensor if source.position is None else self.recorder.arguments[source.position]) is x:
-                    return source
+            if x in self.recorder.before:
+                return self.sources[self._source(x, f"captured {type(x).__name__}{list(x.shape)}")]
             return self._operand(x.realize_cached_data()._view, True)
         if isinstance(x, (NDArray, Fed, np.ndarray)):
             raise CompileError(f"{self.recorder.name} returns a {type(x).__name__}; a compiled function returns tensors")

@@ -1,0 +1,343 @@
+"""What a recording cannot repeat is refused, with the line named; what can change is noticed."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import needle as ndl
+from needle import init, nn, optim
+from needle.backend_selection import BACKEND, cpu_numpy
+from needle.compiled import CompileError
+
+pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run as they are under np")
+
+
+def constant(*values):
+    return ndl.Tensor(values, requires_grad=False)
+
+
+def run(function, *args, times=4):
+    return [function(*args) for _ in range(times)]
+
+
+# What is refused ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: x.numpy(),
+        lambda x: x.sum().item(),
+        lambda x: float(x.sum()),
+        lambda x: np.asarray(x),
+        lambda x: x.cached_data.as_numpy(),
+        lambda x: x.cached_data.numpy(),
+        lambda x: 1 if x.sum() else 2,
+        lambda x: 1 if x.sum().cached_data > 0 else 2,
+    ],
+)
+def test_reading_a_value_raises_and_names_the_line(read):
+    @ndl.compile
+    def function(x):
+        read(x * 2)
+        return x
+
+    with pytest.raises(CompileError, match=r"reads values while function is being compiled, at test_honesty.py:\d+"):
+        function(constant(1, 2))
+    assert ndl.Tensor([1.0]).numpy() == 1, "outside, values can be read again"
+
+
+def test_a_counter_raises_and_names_the_line():
+    count = 0
+
+    @ndl.compile
+    def function(x):
+        nonlocal count
+        count += 1
+        return x * count
+
+    function(constant(1, 2))
+    with pytest.raises(CompileError, match=r"(?s)test_honesty.py:\d+.*scalar_mul\(.*1\).*scalar_mul\(.*2\)"):
+        function(constant(1, 2))
+
+
+def test_a_fresh_array_raises():
+    random = np.random.default_rng(0)
+
+    @ndl.compile
+    def function(x):
+        return x + ndl.Tensor(random.standard_normal(2), requires_grad=False)
+
+    function(constant(1, 2))
+    with pytest.raises(CompileError, match="from_numpy"):
+        function(constant(1, 2))
+
+
+def test_a_constant_array_is_fine():
+    @ndl.compile
+    def function(x):
+        return x + ndl.Tensor([10.0, 20.0], requires_grad=False)
+
+    assert [y.numpy().tolist() for y in run(function, constant(1, 2))] == [[11, 22]] * 4
+
+
+def test_a_running_statistic_that_is_a_new_tensor_each_time_raises():
+    class Statistic:
+        mean = constant(0, 0)
+
+    @ndl.compile
+    def function(x):
+        Statistic.mean = 0.5 * Statistic.mean + 0.5 * x
+        return Statistic.mean
+
+    function(constant(1, 2))
+    with pytest.raises(CompileError, match="another tensor"):
+        function(constant(1, 2))
+
+
+def test_a_running_statistic_in_the_data_of_one_tensor_is_fine():
+    mean, eager = constant(0, 0), constant(0, 0)
+
+    def follow(mean, x):
+        mean.data = 0.5 * mean.data + 0.5 * x
+        return mean * 1
+
+    compiled = ndl.compile(lambda x: follow(mean, x))
+    for i in range(6):
+        x = constant(i, 1)
+        np.testing.assert_array_equal(compiled(x).numpy(), follow(eager, x).numpy())
+        np.testing.assert_array_equal(mean.numpy(), eager.numpy())
+
+
+def test_a_module_that_counts_raises():
+    class Counting(nn.Module):
+        calls = 0
+
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return x * 2
+
+    with pytest.raises(CompileError, match=r"changes Counting.calls from 0 to 1"):
+        ndl.compile(Counting())(constant(1, 2))
+
+
+def test_a_number_that_cannot_be_followed_raises_with_advice():
+    class Rooted(optim.SGD):
+        t = 0
+
+        def step(self):
+            self.t += 1
+            for _, param, w, g in self.updates():
+                optim.optimizer.store(param, w - self.lr / np.sqrt(self.t) * g)
+
+    weight = nn.Parameter([1.0, 2.0])
+    optimizer = Rooted([weight])
+
+    @ndl.compile
+    def step(x):
+        (weight * x).sum().backward(create_graph=False)
+        optimizer.step()
+
+    step(constant(1, 2))
+    with pytest.raises(CompileError, match="compiled function repeats the first"):
+        step(constant(1, 2))
+
+
+@pytest.mark.parametrize("bad", [np.ones(2), ndl.Tensor([1.0, 2.0]).cached_data])
+def test_arrays_as_arguments_are_refused(bad):
+    with pytest.raises(TypeError, match=r"ndl.Tensor\(x\)"):
+        ndl.compile(lambda x: x)(bad)
+
+
+def test_arguments_that_are_always_others_raise_in_the_end():
+    function = ndl.compile(lambda x, i: x * i)
+    with pytest.raises(CompileError, match="recorded 32 times"):
+        for i in range(100):
+            function(constant(1, 2), i)
+
+
+def test_check_finds_a_condition_that_changes_later():
+    calls = 0
+
+    @ndl.compile(check=True)
+    def function(x):
+        nonlocal calls
+        calls += 1
+        return x * (1 if calls < 5 else 2)
+
+    run(function, constant(1, 2), times=4)
+    with pytest.raises(CompileError, match="result 0 differs between a replay and the function"):
+        function(constant(1, 2))
+
+
+def test_check_passes_what_is_right():
+    np.random.seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    optimizer = optim.Adam(model.parameters(), weight_decay=0.1)
+
+    @ndl.compile(check=True)
+    def step(x):
+        loss = (model(x) ** 2).sum()
+        optimizer.reset_grad()
+        loss.backward(create_graph=False)
+        optimizer.step()
+        return loss
+
+    losses = [step(ndl.Tensor(np.eye(5, 4) + i, requires_grad=False)).item() for i in range(6)]
+    assert optimizer.t == 6 and len(set(losses)) == 6
+
+
+# What is noticed ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("argument", [2, 2.0, True, "twice", None, (1, 2), {"a": 1}])
+def test_other_arguments_may_be_any_hashable_values(argument):
+    function = ndl.compile(lambda x, how=None: x * 2 if how == argument else x * 3)
+    for _ in range(4):
+        assert function(constant(1), argument).numpy() == 2
+        assert function(constant(1), how=argument).numpy() == 2
+        assert function(constant(1), "other").numpy() == 3
+
+
+def test_shapes_dtypes_and_layouts_have_programs_of_their_own():
+    function = ndl.compile(lambda x: ndl.relu(x) + 1)
+    base = np.arange(-6.0, 6).reshape(3, 4)
+    inputs = [
+        ndl.Tensor(base),
+        ndl.Tensor(base[:2]),
+        ndl.Tensor(base, dtype="float64"),
+        ndl.Tensor(base).transpose(),
+        ndl.Tensor(base)[::2],
+        ndl.Tensor(np.zeros((0, 4))),
+        ndl.Tensor(3.0),
+    ]
+    for _ in range(4):
+        for x in inputs:
+            got, expected = function(x), np.maximum(x.numpy(), 0) + 1
+            assert got.dtype == x.dtype
+            np.testing.assert_array_equal(got.numpy(), expected)
+    assert len(function.programs) == len(inputs)
+
+
+def test_slices_of_one_array_share_a_program():
+    function = ndl.compile(lambda x: x * 2)
+    data = ndl.Tensor(np.arange(40.0).reshape(10, 4), requires_grad=False)
+    for i in range(8):
+        np.testing.assert_array_equal(function(data[i : i + 2]).numpy(), 2 * data.numpy()[i : i + 2])
+    assert len(function.programs) == 1
+
+
+def test_a_setting_of_a_module_may_change():
+    layer = nn.Dropout(0.5)
+    function = ndl.compile(lambda x: layer(x))
+    for p in (0.5, 0.5, 0.5, 0.9, 0.9, 0.9, 0.5):
+        layer.p = p
+        np.random.seed(0)
+        got = function(ndl.Tensor(np.ones(100))).numpy()
+        np.random.seed(0)
+        np.testing.assert_array_equal(got, layer(ndl.Tensor(np.ones(100))).numpy())
+
+
+def test_captured_tensors_may_get_new_data_of_another_layout():
+    weight = ndl.Tensor(np.arange(6.0).reshape(2, 3))
+    function = ndl.compile(lambda x: x @ weight)
+    x = constant([1.0, 2.0])
+    for data in (weight, weight * 2, weight, ndl.Tensor(np.arange(6.0).reshape(3, 2)).transpose(), weight, weight):
+        weight.data = data.detach()
+        np.testing.assert_array_equal(function(x).numpy(), x.numpy() @ weight.numpy())
+
+
+def test_random_draws_are_the_eager_ones():
+    def function(x):
+        return x + init.rand(3, low=-1) + init.randn(3, std=2) * init.randb(3, p=0.5, dtype="float32")
+
+    compiled = ndl.compile(function)
+    np.random.seed(3)
+    expected = [function(constant(1, 2, 3)).numpy() for _ in range(6)]
+    np.random.seed(3)
+    np.testing.assert_array_equal([compiled(constant(1, 2, 3)).numpy() for _ in range(6)], expected)
+
+
+def test_what_is_returned_keeps_its_nesting_and_identity():
+    weight = ndl.Tensor([1.0, 2.0])
+
+    @ndl.compile
+    def function(x):
+        y = x * 2
+        return {"y": y, "again": [y, (x, weight)], "none": None, "view": y[0:1], "number": 3}
+
+    for i in range(5):
+        x = constant(i, 1)
+        result = function(x)
+        assert result["again"][1][0] is x and result["again"][1][1] is weight
+        assert result["y"].numpy().tolist() == result["again"][0].numpy().tolist() == [2 * i, 2]
+        assert (result["view"].numpy().tolist(), result["none"], result["number"]) == ([2 * i], None, 3)
+
+
+# Where a function runs as it is ---------------------------------------------------------------------------------------
+
+
+def test_in_lazy_mode_and_on_other_devices_and_inside_of_another():
+    calls = 0
+
+    @ndl.compile
+    def inner(x):
+        nonlocal calls
+        calls += 1
+        return x * 2
+
+    with ndl.lazy_mode():
+        y = run(inner, constant(1, 2), times=3)
+        assert calls == 3 and y[0].cached_data is None
+    run(inner, ndl.Tensor([1.0], device=cpu_numpy()), times=3)
+    assert calls == 6
+    outer = ndl.compile(lambda x: inner(x) + 1)
+    assert [y.numpy().tolist() for y in run(outer, constant(1, 2))] == [[3, 5]] * 4
+    assert calls == 8
+
+
+def test_errors_of_the_function_and_of_a_replay_leave_everything_usable():
+    @ndl.compile
+    def function(x, y):
+        return nn.SoftmaxLoss()(x, y)
+
+    x = ndl.Tensor(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="SoftmaxLoss"):
+        function(x, constant(1, 2, 3))
+    good = run(function, x, constant(0, 1), times=4)
+    with pytest.raises(IndexError, match="recorded at test_honesty.py"):
+        function(x, constant(0, 3))
+    np.testing.assert_array_equal(function(x, constant(0, 1)).numpy(), good[0].numpy())
+
+
+def test_methods_and_threads():
+    class Model:
+        def __init__(self, factor):
+            self.factor = ndl.Tensor([factor], requires_grad=False)
+
+        @ndl.compile
+        def __call__(self, x):
+            return x * self.factor
+
+    first, second = Model(2.0), Model(3.0)
+    assert [(first(constant(i)).item(), second(constant(i)).item()) for i in range(4)] == [(2 * i, 3 * i) for i in range(4)]
+    wrong = []
+
+    def work(model, factor):
+        for i in range(300):
+            if model(constant(i)).item() != factor * i:
+                wrong.append((factor, i))
+
+    threads = [threading.Thread(target=work, args=pair) for pair in ((first, 2), (second, 3), (first, 2))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
