@@ -260,16 +260,15 @@ PyObject* scatter_add(const char* name, PyObject* const* args, Py_ssize_t count)
   return written(out);
 }
 
-PyObject* one_hot(const char* name, PyObject* const* args, Py_ssize_t count) {
+PyObject* set_one_hot(const char* name, PyObject* const* args, Py_ssize_t count) {
   require_count(name, count, 2);
   const View& indices = view_of(args[0], name, "indices");
   const View& out = view_of(args[1], name, "out");
-  require_dtype(name, "indices", indices, DType::kInt64);
   if (indices.ndim != 1 || out.ndim != 2 || out.shape[0] != indices.shape[0]) {
     throw py::value_error(std::string(name) + ": out must be (n, k) for n indices, not " +
                           describe(out) + " for " + describe(indices));
   }
-  without_gil(out.size(), [&] { needle::one_hot(indices, out); });
+  without_gil(out.size(), [&] { needle::set_one_hot(indices, out); });
   return written(out);
 }
 
@@ -312,7 +311,7 @@ void add_kernels(PyObject* module) {
   table.add<matmul<true>>("matmul_naive", "a, b, out");
   table.add<gather>("gather", "a, indices, axis, out");
   table.add<scatter_add>("scatter_add", "a, indices, axis, out");
-  table.add<one_hot>("one_hot", "indices, out");
+  table.add<set_one_hot>("set_one_hot", "indices, out");
   table.add<fill>("fill", "out, value");
   if (PyModule_AddFunctions(module, table.finish()) != 0) throw py::error_already_set();
 }

@@ -1,10 +1,12 @@
-// Kernels that follow an index: gather, its transpose scatter_add, and one_hot.
+// Kernels that follow an index: gather, its transpose scatter_add, and set_one_hot.
 //
 // An operand of any strides is cut into lines along one axis: the one with the smallest stride
 // among those that are not indexed. Everything is computed in the order of the indices, so the
 // result is the same for any number of threads.
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -20,19 +22,38 @@ using std::int64_t;
 
 constexpr int64_t kGrain = 32768;  // elements of a chunk of work
 
-// The numbers in `indices` (one axis of int64); IndexError unless 0 <= index < extent. They are
-// copied, so that no other Python thread can change them after they were checked.
+template <typename Number>
+[[noreturn]] void reject(Number index, const std::string& reason) {
+  std::ostringstream message;
+  message << "index " << index << " is " << reason;
+  throw std::out_of_range(message.str());
+}
+
+// The position that an index names; IndexError unless it is whole and 0 <= index < extent.
+template <typename T>
+int64_t position_of(T index, int64_t extent) {
+  using Number = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
+  const Number number = index;
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::trunc(number) != number) reject(number, "not a whole number");  // a NaN is not, either
+  }
+  if (number < 0 || number >= static_cast<Number>(extent)) {
+    reject(number, "out of bounds for an axis of extent " + std::to_string(extent));
+  }
+  return static_cast<int64_t>(number);
+}
+
+// The positions that `indices` (one axis, any dtype) name. They are copied, so that no other Python
+// thread can change them after they were checked.
 std::vector<int64_t> positions_in(const View& indices, int64_t extent) {
   std::vector<int64_t> positions(static_cast<std::size_t>(indices.shape[0]));
-  const int64_t* index = indices.data<int64_t>();
-  for (int64_t& position : positions) {
-    position = *index;
-    if (position < 0 || position >= extent) {
-      throw std::out_of_range("index " + std::to_string(position) +
-                              " is out of bounds for an axis of extent " + std::to_string(extent));
+  dispatch(indices.dtype(), [&](auto element) {
+    const auto* index = indices.data<decltype(element)>();
+    for (int64_t& position : positions) {
+      position = position_of(*index, extent);
+      index += indices.strides[0];
     }
-    index += indices.strides[0];
-  }
+  });
   return positions;
 }
 
@@ -158,7 +179,7 @@ void scatter_add(const View& a, const View& indices, int axis, const View& out) 
   });
 }
 
-void one_hot(const View& indices, const View& out) {
+void set_one_hot(const View& indices, const View& out) {
   const std::vector<int64_t> positions = positions_in(indices, out.shape[1]);
   dispatch(out.dtype(), [&](auto element) {
     using T = decltype(element);

@@ -99,7 +99,7 @@ const Kernels& kernels();
 void matmul_naive(const View& a, const View& b, const View& out);
 void gather(const View& a, const View& indices, int axis, const View& out);
 void scatter_add(const View& a, const View& indices, int axis, const View& out);
-void one_hot(const View& indices, const View& out);
+void set_one_hot(const View& indices, const View& out);
 
 // The product of two matrices that were cut into tiles beforehand: element (i, j, y, x) of an
 // operand is row y, column x of the tile in tile-row i, tile-column j; all row-major. `m`, `n`

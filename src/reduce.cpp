@@ -11,6 +11,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "binary_ops.h"
 #include "kernels.h"
@@ -23,8 +24,8 @@ namespace {
 
 constexpr int64_t kGrain = 65536;  // elements of a chunk or of a segment
 constexpr int64_t kColumns = 512;  // accumulators that stay in the first level cache
-constexpr int64_t kLeafRows = 64;  // rows that are added one after the other
-constexpr int64_t kShortRun = 32;  // shorter runs are not worth their lanes
+constexpr int64_t kLeafRows = 64;  // rows of a leaf
+constexpr int64_t kPiece = 8192;   // elements of a run in a leaf
 constexpr int64_t kManyTiles = 8;  // with as many, threads share tiles and not segments of one
 
 // The axes of an operand (1 of N; 0 is `out`) that a reduction keeps, and those it reduces.
@@ -37,9 +38,8 @@ struct Split {
   bool along_runs() const {
     if (reduced.count == 0) return false;
     if (kept.count == 0) return true;
-    const Axis<N>& inner = reduced.axis[reduced.count - 1];
-    return inner.extent >= kShortRun &&
-           std::abs(inner.strides[1]) < std::abs(kept.axis[kept.count - 1].strides[1]);
+    const int64_t stride = std::abs(reduced.axis[reduced.count - 1].strides[1]);
+    return stride != 0 && stride < std::abs(kept.axis[kept.count - 1].strides[1]);
   }
 };
 
@@ -58,164 +58,197 @@ Split<2 + sizeof...(Views)> split(const View& out, const View& a, const Views&..
   return axes;
 }
 
-// Tiles of kept elements, each `columns` long: one row of accumulators.
+// Tiles of kept elements, a row of `columns` each.
 template <int N>
-TiledLoop<N> plan_kept(const Split<N>& axes, bool along_runs) {
+TiledLoop<N> plan_kept(const Split<N>& axes, int64_t most_columns) {
   TiledLoop<N> loop;
   loop.grid = axes.kept;
   loop.row = loop.column = one_element<N>();
-  if (!along_runs && loop.grid.count > 0) loop.column = loop.grid.pop(loop.grid.count - 1);
+  if (loop.grid.count > 0) loop.column = loop.grid.pop(loop.grid.count - 1);
   const int64_t reduced = std::max<int64_t>(1, axes.reduced.size());
-  loop.cut(1, std::clamp<int64_t>(loop.column.extent, 1, kColumns),
+  loop.cut(1, std::clamp<int64_t>(loop.column.extent, 1, most_columns),
            std::max<int64_t>(1, kGrain / reduced));
   return loop;
 }
 
-// The leaves of a reduction whose columns are kept elements.
-template <typename T, typename F>
-class RowLeaves {
+// What a tile of kept elements is reduced from, in leaves.
+template <typename A>
+class Leaves {
  public:
-  RowLeaves(F f, const Axes<2>& reduced, int64_t column_stride)
-      : f_(f), reduced_(reduced), rows_(reduced.size()), stride_(column_stride) {}
-  int64_t count() const { return (rows_ + kLeafRows - 1) / kLeafRows; }
-  int64_t rows() const { return std::min(rows_, kLeafRows); }
-
-  template <typename A>
-  void operator()(int64_t leaf, const T* data, int64_t columns, A* accumulators) const {
-    const int64_t first = leaf * kLeafRows;
-    Odometer<2> row(reduced_, first);
-    const auto next = [&] {
-      const T* const x = data + row.offset()[1];
-      row.advance();
-      return x;
-    };
-    const int64_t n = std::min(kLeafRows, rows_ - first);
-    if (stride_ == 1) {
-      reduce_rows<T>(f_, n, next, kOne, columns, accumulators);
-    } else {
-      reduce_rows<T>(f_, n, next, stride_, columns, accumulators);
-    }
-  }
-
- private:
-  F f_;
-  Axes<2> reduced_;
-  int64_t rows_;
-  int64_t stride_;
+  virtual ~Leaves() = default;
+  virtual int64_t count() const = 0;
+  virtual int64_t rows() const = 0;  // elements that a leaf adds to each accumulator
+  // accumulators <- one leaf of `columns` kept elements, the first of which is at `offset`.
+  virtual void reduce(int64_t leaf, int64_t offset, int64_t columns, A* accumulators) const = 0;
+  // accumulators <- f(accumulators, more)
+  virtual void join(int64_t columns, const A* more, A* accumulators) const = 0;
 };
 
-// The leaves of a reduction along runs: pieces of a run, each reduced to one number.
-template <typename T, typename F>
-class RunLeaves {
+// Leaves of rows, whose columns are the kept elements. Columns that are not neighbours are staged.
+template <typename T, typename A, typename F>
+class RowLeaves : public Leaves<A> {
  public:
-  RunLeaves(F f, const Axes<2>& reduced) : f_(f), outer_(reduced) {
-    const Axis<2> run = outer_.pop(outer_.count - 1);
-    length_ = run.extent;
-    stride_ = run.strides[1];
-    pieces_ = (length_ + kPiece - 1) / kPiece;
+  RowLeaves(F f, const View& a, const Axes<2>& reduced, int64_t column_stride)
+      : f_(f), data_(a.data<T>()), outer_(reduced), column_stride_(column_stride) {
+    inner_ = outer_.count > 0 ? outer_.pop(outer_.count - 1) : one_element<2>();
+    rows_ = outer_.size() * inner_.extent;
   }
-  int64_t count() const { return outer_.size() * pieces_; }
-  int64_t rows() const { return std::min(length_, kPiece); }
+  int64_t count() const override { return (rows_ + kLeafRows - 1) / kLeafRows; }
+  int64_t rows() const override { return std::min(rows_, kLeafRows); }
 
-  template <typename A>
-  void operator()(int64_t leaf, const T* data, int64_t, A* accumulator) const {
-    const T* x = data;
-    if (outer_.count > 0) {
-      x += Odometer<2>(outer_, leaf / pieces_).offset()[1];
-      leaf %= pieces_;
+  void reduce(int64_t leaf, int64_t offset, int64_t columns, A* accumulators) const override {
+    std::fill_n(accumulators, columns, identity<A>(f_));
+    int64_t row = leaf * kLeafRows;
+    const int64_t last = std::min(rows_, row + kLeafRows);
+    Odometer<2> outer(outer_, row / inner_.extent);
+    for (; row < last; outer.advance()) {
+      const int64_t inner = row % inner_.extent;
+      const int64_t rows = std::min(last - row, inner_.extent - inner);
+      const int64_t stride = inner_.strides[1];
+      add(rows, data_ + offset + outer.offset()[1] + inner * stride, columns, accumulators);
+      row += rows;
     }
-    const int64_t first = leaf * kPiece;
-    const int64_t n = std::min(kPiece, length_ - first);
-    x += first * stride_;
-    *accumulator = stride_ == 1 ? reduce_run<A>(f_, n, x, kOne) : reduce_run<A>(f_, n, x, stride_);
+  }
+  void join(int64_t columns, const A* more, A* accumulators) const override {
+    add_rows<1>(f_, more, 0, columns, accumulators);
   }
 
  private:
-  static constexpr int64_t kPiece = 8 * kBlockRows * kLanes;
+  void add(int64_t rows, const T* x, int64_t columns, A* accumulators) const {
+    const int64_t stride = inner_.strides[1];
+    if (column_stride_ == 1) return reduce_rows(f_, rows, x, stride, columns, accumulators);
+    T stage[kStagedElements];
+    const int64_t most = kStagedElements / columns;
+    for (int64_t row = 0; row < rows; row += most) {
+      const int64_t n = std::min(most, rows - row);
+      copy_block<T>(n, columns, {x + row * stride, stride, column_stride_}, {stage, columns, 1});
+      reduce_rows(f_, n, stage, columns, columns, accumulators);
+    }
+  }
+
   F f_;
+  const T* data_;
   Axes<2> outer_;
-  int64_t length_;
-  int64_t stride_;
-  int64_t pieces_;
+  Axis<2> inner_;
+  int64_t rows_;
+  int64_t column_stride_;
 };
 
-// accumulators <- leaves first .. last - 1, combined in pairs.
-template <typename F, typename A, typename Leaf>
-void combine(F f, int64_t first, int64_t last, int64_t columns, A* accumulators, const Leaf& leaf) {
+// Leaves of runs, or of pieces of long runs, one for each kept element. Runs whose elements are not
+// neighbours are staged.
+template <typename T, typename A, typename F>
+class RunLeaves : public Leaves<A> {
+ public:
+  RunLeaves(F f, const View& a, const Axes<2>& reduced, int64_t column_stride)
+      : f_(f), data_(a.data<T>()), outer_(reduced), column_stride_(column_stride) {
+    run_ = outer_.pop(outer_.count - 1);
+    pieces_ = (run_.extent + kPiece - 1) / kPiece;
+  }
+  int64_t count() const override { return outer_.size() * pieces_; }
+  int64_t rows() const override { return std::min(run_.extent, kPiece); }
+
+  void reduce(int64_t leaf, int64_t offset, int64_t columns, A* accumulators) const override {
+    const int64_t stride = run_.strides[1];
+    const int64_t first = leaf % pieces_ * kPiece;
+    const int64_t n = std::min(kPiece, run_.extent - first);
+    const T* const x =
+        data_ + offset + Odometer<2>(outer_, leaf / pieces_).offset()[1] + first * stride;
+    if (stride == 1) {
+      const auto run = [&](int64_t i) { return x + i * column_stride_; };
+      return reduce_runs(f_, columns, n, run, accumulators);
+    }
+    T stage[kPiece];
+    const auto staged = [&](int64_t i) {
+      copy_block<T>(1, n, {x + i * column_stride_, 0, stride}, {stage, n, 1});
+      return stage;
+    };
+    reduce_runs(f_, columns, n, staged, accumulators);
+  }
+  void join(int64_t columns, const A* more, A* accumulators) const override {
+    add_rows<1>(f_, more, 0, columns, accumulators);
+  }
+
+ private:
+  F f_;
+  const T* data_;
+  Axes<2> outer_;
+  Axis<2> run_;
+  int64_t pieces_;
+  int64_t column_stride_;
+};
+
+// accumulators <- leaves first .. last - 1, combined in pairs; leaf(i, accumulators) gives one.
+template <typename A, typename Leaf>
+void combine(const Leaves<A>& leaves, int64_t first, int64_t last, int64_t columns, A* accumulators,
+             const Leaf& leaf) {
   if (last - first == 1) return leaf(first, accumulators);
   const int64_t middle = first + (last - first + 1) / 2;
   A right[kColumns];
-  combine(f, first, middle, columns, accumulators, leaf);
-  combine(f, middle, last, columns, right, leaf);
-  NEEDLE_INDEPENDENT
-  for (int64_t j = 0; j < columns; ++j) accumulators[j] = f(accumulators[j], right[j]);
+  combine(leaves, first, middle, columns, accumulators, leaf);
+  combine(leaves, middle, last, columns, right, leaf);
+  leaves.join(columns, right, accumulators);
 }
 
-// How one tile of kept elements is reduced, all of it or some of its leaves, and stored.
-template <typename T, typename A, typename F, typename Leaves>
-struct TileReduction {
-  F f;
-  const TiledLoop<2>& kept;
-  const Leaves& leaves;
-  const View& a;
-  const View& out;
+// Reduces tiles of kept elements, or segments of their leaves, on the threads of the pool.
+template <typename A>
+class TileReduction {
+ public:
+  TileReduction(const TiledLoop<2>& kept, const Leaves<A>& leaves, const View& out)
+      : kept_(kept), leaves_(leaves), out_(out.data<A>()) {}
+
+  void run() const {
+    const int64_t segment = std::max<int64_t>(1, kGrain / (leaves_.rows() * kept_.tile_columns));
+    const int64_t segments = (leaves_.count() + segment - 1) / segment;
+    if (segments == 1 || kept_.grid.size() >= kManyTiles) {
+      share_tiles();
+    } else {
+      share_segments(segment, segments);
+    }
+  }
+
+ private:
+  void share_tiles() const {
+    parallel_tiles(kept_, [&](const Tile<2>& tile) {
+      A accumulators[kColumns];
+      reduce(tile, 0, leaves_.count(), accumulators);
+      store(tile, accumulators);
+    });
+  }
+
+  void share_segments(int64_t segment, int64_t segments) const {
+    const int64_t tiles = kept_.grid.size(), columns = kept_.tile_columns;
+    const std::unique_ptr<A[]> partial(new A[tiles * segments * columns]);
+    parallel_for(tiles * segments, [&](int64_t i) {
+      const int64_t first = i % segments * segment;
+      const int64_t last = std::min(leaves_.count(), first + segment);
+      for_each_tile(kept_, i / segments, i / segments + 1,
+                    [&](const Tile<2>& tile) { reduce(tile, first, last, &partial[i * columns]); });
+    });
+    const A* of_tile = partial.get();
+    for_each_tile(kept_, 0, tiles, [&](const Tile<2>& tile) {
+      A accumulators[kColumns];
+      combine(leaves_, 0, segments, tile.columns, accumulators, [&](int64_t i, A* result) {
+        std::copy_n(of_tile + i * columns, tile.columns, result);
+      });
+      store(tile, accumulators);
+      of_tile += segments * columns;
+    });
+  }
 
   void reduce(const Tile<2>& tile, int64_t first, int64_t last, A* accumulators) const {
-    const T* const data = a.data<T>() + tile.offset[1];
-    combine(f, first, last, tile.columns, accumulators,
-            [&](int64_t i, A* result) { leaves(i, data, tile.columns, result); });
+    combine(leaves_, first, last, tile.columns, accumulators,
+            [&](int64_t i, A* result) { leaves_.reduce(i, tile.offset[1], tile.columns, result); });
   }
   void store(const Tile<2>& tile, const A* accumulators) const {
-    A* const target = out.data<A>() + tile.offset[0];
-    for (int64_t j = 0; j < tile.columns; ++j) target[j * kept.column.strides[0]] = accumulators[j];
+    A* const target = out_ + tile.offset[0];
+    for (int64_t j = 0; j < tile.columns; ++j)
+      target[j * kept_.column.strides[0]] = accumulators[j];
   }
+
+  const TiledLoop<2>& kept_;
+  const Leaves<A>& leaves_;
+  A* out_;
 };
-
-// Threads share the tiles.
-template <typename T, typename A, typename F, typename Leaves>
-void reduce_tiles(const TileReduction<T, A, F, Leaves>& by) {
-  parallel_tiles(by.kept, [&](const Tile<2>& tile) {
-    A accumulators[kColumns];
-    by.reduce(tile, 0, by.leaves.count(), accumulators);
-    by.store(tile, accumulators);
-  });
-}
-
-// Threads share the segments of few, long tiles.
-template <typename T, typename A, typename F, typename Leaves>
-void reduce_segments(const TileReduction<T, A, F, Leaves>& by, int64_t segment, int64_t segments) {
-  const int64_t tiles = by.kept.grid.size();
-  const std::unique_ptr<A[]> partial(new A[tiles * segments * kColumns]);
-  parallel_for(tiles * segments, [&](int64_t i) {
-    const int64_t first = i % segments * segment;
-    const int64_t last = std::min(by.leaves.count(), first + segment);
-    for_each_tile(by.kept, i / segments, i / segments + 1, [&](const Tile<2>& tile) {
-      by.reduce(tile, first, last, &partial[i * kColumns]);
-    });
-  });
-  const A* of_tile = partial.get();
-  for_each_tile(by.kept, 0, tiles, [&](const Tile<2>& tile) {
-    A accumulators[kColumns];
-    combine(by.f, 0, segments, tile.columns, accumulators, [&](int64_t i, A* result) {
-      std::copy_n(of_tile + i * kColumns, tile.columns, result);
-    });
-    by.store(tile, accumulators);
-    of_tile += segments * kColumns;
-  });
-}
-
-template <typename T, typename A, typename F, typename Leaves>
-void reduce_leaves(F f, const TiledLoop<2>& kept, const Leaves& leaves, const View& a,
-                   const View& out) {
-  const TileReduction<T, A, F, Leaves> by{f, kept, leaves, a, out};
-  const int64_t segment = std::max<int64_t>(1, kGrain / (leaves.rows() * kept.tile_columns));
-  const int64_t segments = (leaves.count() + segment - 1) / segment;
-  if (segments == 1 || kept.grid.size() >= kManyTiles) {
-    reduce_tiles(by);
-  } else {
-    reduce_segments(by, segment, segments);
-  }
-}
 
 template <typename T, typename A, typename F>
 void reduce_with(F f, const View& a, const View& out) {
@@ -223,12 +256,15 @@ void reduce_with(F f, const View& a, const View& out) {
   simplify(axes.reduced, 1);  // the order of the elements does not matter
   axes.kept.start[1] += axes.reduced.start[1];
   axes.reduced.start[1] = 0;
-  const bool along_runs = axes.along_runs();
-  const TiledLoop<2> kept = plan_kept(axes, along_runs);
-  if (along_runs) {
-    reduce_leaves<T, A>(f, kept, RunLeaves<T, F>(f, axes.reduced), a, out);
+  if (axes.along_runs()) {
+    const int64_t length = axes.reduced.axis[axes.reduced.count - 1].extent;
+    const TiledLoop<2> kept = plan_kept(axes, std::clamp<int64_t>(kGrain / length, 1, kColumns));
+    const RunLeaves<T, A, F> leaves(f, a, axes.reduced, kept.column.strides[1]);
+    TileReduction<A>(kept, leaves, out).run();
   } else {
-    reduce_leaves<T, A>(f, kept, RowLeaves<T, F>(f, axes.reduced, kept.column.strides[1]), a, out);
+    const TiledLoop<2> kept = plan_kept(axes, kColumns);
+    const RowLeaves<T, A, F> leaves(f, a, axes.reduced, kept.column.strides[1]);
+    TileReduction<A>(kept, leaves, out).run();
   }
 }
 
@@ -292,7 +328,7 @@ void find(const View& a, const View& best, const View& out) {
   Split<3> axes = split(out, a, best);
   merge(axes.reduced);
   const bool along_runs = axes.along_runs();
-  const TiledLoop<3> kept = plan_kept(axes, along_runs);
+  const TiledLoop<3> kept = plan_kept(axes, along_runs ? 1 : kColumns);
   const auto [out_stride, a_stride, best_stride] = kept.column.strides;
   parallel_tiles(kept, [&, a_stride = a_stride, best_stride = best_stride,
                         out_stride = out_stride](const Tile<3>& tile) {
@@ -337,7 +373,8 @@ void reduce(Reduction op, const View& a, const View& out) {
   if (empty && out.size() == 0) return;
   if (empty && op != Reduction::kSum) reject(name, "needs at least one element to choose from");
   dispatch(a.dtype(), [&](auto element) {
-    using T = decltype(element);
+    using Element = decltype(element);  // a bool is a byte, 0 or 1: as a number it reduces alike
+    using T = std::conditional_t<std::is_same_v<Element, bool>, uint8_t, Element>;
     using Sum = std::conditional_t<std::is_floating_point_v<T>, T, int64_t>;
     switch (op) {
       case Reduction::kSum:

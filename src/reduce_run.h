@@ -1,105 +1,120 @@
-// Reduces rows of numbers: into a row of accumulators, and a run of neighbours into one number.
+// Reduces rows of numbers into a row of accumulators, and runs of neighbours into one number each.
 //
-// Each accumulator takes its elements in an order that depends on the extent alone, and many
-// accumulators side by side are what vectorises. Every function f is one of binary_ops.h.
+// Both come down to one loop, add_rows: eight rows (or fewer) are combined in pairs, pairs of pairs
+// and so on, and then join their accumulators. Many accumulators side by side are what vectorises;
+// a run has kLanes of them, and as folding those takes longer than a short run itself, many runs
+// are folded together.
+//
+// Each accumulator takes its elements in an order that depends on the extents alone. Every function
+// f is one of binary_ops.h.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
-#include <utility>
 
+#include "binary_ops.h"
 #include "loops.h"
 
 namespace needle::NEEDLE_ISA {
 
-constexpr int64_t kLanes = 64;                      // accumulators of a run
-constexpr int64_t kBlockRows = 16;                  // elements that a lane adds up in one go
-constexpr int64_t kFewElements = 16;                // a run of so few is added up one by one
-constexpr std::integral_constant<int64_t, 1> kOne;  // the stride that vectorises best
+constexpr int64_t kLanes = 16;              // accumulators of a run
+constexpr int64_t kWideLanes = 4 * kLanes;  // of a long one, so that additions need not wait
+constexpr int64_t kLongRun = 4 * kWideLanes;
+constexpr int64_t kBatch = 64;  // runs that are folded together
 
-// accumulators <- one row, or f of them and the row, element by element.
-template <typename T, typename F, typename A, typename Stride>
-void add_row(F f, const T* x, Stride stride, int64_t columns, bool first, A* accumulators) {
-  if (first) {
-    NEEDLE_INDEPENDENT
-    for (int64_t j = 0; j < columns; ++j) accumulators[j] = static_cast<A>(x[j * stride]);
+// What accumulators hold before the first element: f(identity, x) is x.
+template <typename A>
+A identity(Add) {
+  return std::is_floating_point_v<A> ? -A{0} : A{0};  // as 0 + -0 is 0
+}
+template <typename A>
+A identity(Maximum) {
+  return std::is_floating_point_v<A> ? -std::numeric_limits<A>::infinity()
+                                     : std::numeric_limits<A>::lowest();
+}
+template <typename A>
+A identity(Minimum) {
+  return std::is_floating_point_v<A> ? std::numeric_limits<A>::infinity()
+                                     : std::numeric_limits<A>::max();
+}
+
+// f of the `Rows` elements x[0], x[stride], x[2 stride], ..., half with half.
+template <int Rows, typename A, typename F, typename T>
+NEEDLE_INLINE A combined(F f, const T* x, int64_t stride) {
+  if constexpr (Rows == 1) {
+    return static_cast<A>(*x);
   } else {
-    NEEDLE_INDEPENDENT
-    for (int64_t j = 0; j < columns; ++j) {
-      accumulators[j] = f(accumulators[j], static_cast<A>(x[j * stride]));
-    }
+    return f(combined<Rows / 2, A>(f, x, stride),
+             combined<Rows / 2, A>(f, x + Rows / 2 * stride, stride));
   }
 }
 
-// The same for two rows at once, which halves the traffic of the accumulators.
-template <typename T, typename F, typename A, typename Stride>
-void add_two_rows(F f, const T* x, const T* y, Stride stride, int64_t columns, A* accumulators) {
+// accumulators[j] <- f of itself and column j of `Rows` rows that lie `stride` apart.
+template <int Rows, typename F, typename T, typename A>
+[[gnu::noinline]] void add_rows(F f, const T* x, int64_t stride, int64_t columns, A* accumulators) {
   NEEDLE_INDEPENDENT
   for (int64_t j = 0; j < columns; ++j) {
-    const A both = f(static_cast<A>(x[j * stride]), static_cast<A>(y[j * stride]));
-    accumulators[j] = f(accumulators[j], both);
+    accumulators[j] = f(accumulators[j], combined<Rows, A>(f, x + j, stride));
   }
 }
 
-// Reduces `count` rows, which next() gives one after the other.
-template <typename T, typename F, typename Next, typename A, typename Stride>
-void reduce_rows(F f, int64_t count, Next next, Stride stride, int64_t columns, A* accumulators) {
-  add_row<T>(f, next(), stride, columns, true, accumulators);
-  int64_t i = 1;
-  for (; i + 2 <= count; i += 2) {
-    const T* const x = next();
-    add_two_rows<T>(f, x, next(), stride, columns, accumulators);
+// The same for any number of rows.
+template <typename F, typename T, typename A>
+void reduce_rows(F f, int64_t rows, const T* x, int64_t stride, int64_t columns, A* accumulators) {
+  for (; rows >= 8; rows -= 8, x += 8 * stride) add_rows<8>(f, x, stride, columns, accumulators);
+  if (rows >= 4) {
+    add_rows<4>(f, x, stride, columns, accumulators);
+    rows -= 4;
+    x += 4 * stride;
   }
-  if (i < count) add_row<T>(f, next(), stride, columns, false, accumulators);
+  for (; rows > 0; --rows, x += stride) add_rows<1>(f, x, stride, columns, accumulators);
 }
 
-// Combines the first `Width` lanes (a power of two) into lane 0, half with half.
-template <int64_t Width, typename F, typename A>
-NEEDLE_INLINE void fold(F f, A* lanes) {
-  if constexpr (Width > 1) {
-    for (int64_t j = 0; j < Width / 2; ++j) lanes[j] = f(lanes[j], lanes[j + Width / 2]);
-    fold<Width / 2>(f, lanes);
+// lanes[j] <- f of itself and the elements j, j + kLanes, j + 2 kLanes, ... of a run.
+template <typename F, typename T, typename A>
+void add_run(F f, int64_t n, const T* x, A* lanes) {
+  if (n >= kLongRun) {
+    A wide[kWideLanes];
+    std::fill_n(wide, kWideLanes, identity<A>(f));
+    reduce_rows(f, n / kWideLanes, x, kWideLanes, kWideLanes, wide);
+    reduce_rows(f, kWideLanes / kLanes, wide, kLanes, kLanes, lanes);
+    x += n / kWideLanes * kWideLanes;
+    n %= kWideLanes;
   }
+  reduce_rows(f, n / kLanes, x, kLanes, kLanes, lanes);
+  if (const int64_t rest = n % kLanes; rest != 0) add_rows<1>(f, x + n - rest, 0, rest, lanes);
 }
 
-// The same for fewer lanes than there could be.
+// out[i] <- f(x[2 i], x[2 i + 1])
 template <typename F, typename A>
-void fold(F f, int64_t width, A* lanes) {
-  while (width > 1) {
-    const int64_t half = (width + 1) / 2;
-    for (int64_t j = 0; j < width - half; ++j) lanes[j] = f(lanes[j], lanes[j + half]);
-    width = half;
-  }
+[[gnu::noinline]] void combine_neighbours(F f, int64_t n, const A* x, A* out) {
+  NEEDLE_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) out[i] = f(x[2 * i], x[2 * i + 1]);
 }
 
-// One number from n neighbours (or elements `stride` apart). Lane j takes elements j, j + kLanes, j
-// + 2 kLanes, ...; blocks of them are added up by themselves first. A few are added one by one.
-template <typename A, typename F, typename T, typename Stride>
-A reduce_run(F f, int64_t n, const T* x, Stride stride) {
-  if (n <= kFewElements) {
-    A total = static_cast<A>(*x);
-    for (int64_t j = 1; j < n; ++j) total = f(total, static_cast<A>(x[j * stride]));
-    return total;
+// out[i] <- f of the n neighbours from run(i) on, for up to kBatch runs.
+template <typename F, typename Run, typename A>
+void reduce_batch(F f, int64_t runs, int64_t n, Run run, A* out) {
+  static_assert(kLanes == 16);
+  alignas(64) A lanes[kBatch * kLanes];
+  alignas(64) A half[kBatch * kLanes / 2];
+  std::fill_n(lanes, runs * kLanes, identity<A>(f));
+  for (int64_t i = 0; i < runs; ++i) add_run(f, n, run(i), lanes + i * kLanes);
+  combine_neighbours(f, 8 * runs, lanes, half);
+  combine_neighbours(f, 4 * runs, half, lanes);
+  combine_neighbours(f, 2 * runs, lanes, half);
+  combine_neighbours(f, runs, half, out);
+}
+
+// The same for any number of runs.
+template <typename F, typename Run, typename A>
+void reduce_runs(F f, int64_t runs, int64_t n, Run run, A* out) {
+  for (int64_t first = 0; first < runs; first += kBatch) {
+    const auto from_first = [&](int64_t i) { return run(first + i); };
+    reduce_batch(f, std::min(kBatch, runs - first), n, from_first, out + first);
   }
-  A total[kLanes];
-  const auto next = [&] { return std::exchange(x, x + kLanes * stride); };
-  const int64_t rows = n / kLanes;
-  if (rows > 0) reduce_rows<T>(f, std::min(kBlockRows, rows), next, stride, kLanes, total);
-  for (int64_t first = kBlockRows; first < rows; first += kBlockRows) {
-    A lanes[kLanes];
-    reduce_rows<T>(f, std::min(kBlockRows, rows - first), next, stride, kLanes, lanes);
-    add_row<A>(f, lanes, kOne, kLanes, false, total);
-  }
-  if (const int64_t rest = n % kLanes; rest != 0) {
-    add_row<T>(f, x, stride, rest, rows == 0, total);
-  }
-  if (rows == 0) {
-    fold(f, n, total);
-  } else {
-    fold<kLanes>(f, total);
-  }
-  return total[0];
 }
 
 }  // namespace needle::NEEDLE_ISA

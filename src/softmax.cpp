@@ -29,12 +29,13 @@ void parallel_rows(int64_t rows, int64_t length, Body&& body) {
                [&](int64_t i) { body(i * block, std::min(block, rows - i * block)); });
 }
 
-// The largest of n neighbours, limited to finite numbers: an infinite one would give inf - inf.
-template <typename T>
-T limited_maximum(int64_t n, const T* x) {
+// The largest of the n neighbours from each row(i) on, limited to finite numbers: an infinite one
+// would give inf - inf.
+template <typename T, typename Row>
+void limited_maxima(int64_t rows, int64_t n, Row row, T* out) {
   constexpr T bound = std::numeric_limits<T>::max();
-  if (n == 0) return -bound;
-  return Maximum{}(Minimum{}(reduce_run<T>(Maximum{}, n, x, kOne), bound), -bound);
+  reduce_runs(Maximum{}, rows, n, row, out);
+  for (int64_t i = 0; i < rows; ++i) out[i] = Maximum{}(Minimum{}(out[i], bound), -bound);
 }
 
 template <typename T>
@@ -61,17 +62,19 @@ void softmax_of_rows(const View& a, const View& out) {
   for (int i = 0; i < last; ++i) kept.push({a.shape[i], {a.strides[i]}});
   merge(kept);
   parallel_rows(kept.size(), n, [&](int64_t first, int64_t rows) {
+    const T* x[kMostRows];
+    T largest[kMostRows];
+    T total[kMostRows];
     T* const block = out.data<T>() + first * n;
     Odometer<1> position(kept, first);
     for (int64_t i = 0; i < rows; ++i, position.advance()) {
-      const T* const x = a.data<T>() + position.offset()[0];
-      subtract(n, x, limited_maximum(n, x), block + i * n);
+      x[i] = a.data<T>() + position.offset()[0];
     }
+    limited_maxima(rows, n, [&](int64_t i) { return x[i]; }, largest);
+    for (int64_t i = 0; i < rows; ++i) subtract(n, x[i], largest[i], block + i * n);
     exponentiate(rows * n, block);
-    for (int64_t i = 0; i < rows; ++i) {
-      T* const row = block + i * n;
-      divide(n, reduce_run<T>(Add{}, n, row, kOne), row);
-    }
+    reduce_runs(Add{}, rows, n, [&](int64_t i) { return block + i * n; }, total);
+    for (int64_t i = 0; i < rows; ++i) divide(n, total[i], block + i * n);
   });
 }
 
@@ -81,18 +84,18 @@ void logsumexp_of_block(int64_t rows, int64_t n, const T* const* row, T* out) {
   T largest[kMostRows];
   T total[kMostRows];
   alignas(64) T block[kBlock];
-  for (int64_t i = 0; i < rows; ++i) largest[i] = limited_maximum(n, row[i]);
+  T sum[kMostRows];
+  limited_maxima(rows, n, [&](int64_t i) { return row[i]; }, largest);
   std::fill_n(total, rows, T{0});
-  for (int64_t first = 0; first < n;
-       first += kBlock) {  // a long row is a block by itself, in pieces
+  // A long row is a block by itself, in pieces.
+  for (int64_t first = 0; first < n; first += kBlock) {
     const int64_t columns = std::min(kBlock, n - first);
     for (int64_t i = 0; i < rows; ++i) {
       subtract(columns, row[i] + first, largest[i], block + i * columns);
     }
     exponentiate(rows * columns, block);
-    for (int64_t i = 0; i < rows; ++i) {
-      total[i] += reduce_run<T>(Add{}, columns, block + i * columns, kOne);
-    }
+    reduce_runs(Add{}, rows, columns, [&](int64_t i) { return block + i * columns; }, sum);
+    for (int64_t i = 0; i < rows; ++i) total[i] += sum[i];
   }
   for (int64_t i = 0; i < rows; ++i) out[i] = Log{}(total[i]) + largest[i];
 }
@@ -126,7 +129,7 @@ Rows rows_of(const View& a, const View& out) {
 template <typename T>
 void logsumexp_of_rows(const Rows& all, const View& a, const View& out) {
   parallel_rows(all.kept.size(), all.length, [&](int64_t first, int64_t rows) {
-    const T* row[kMostRows];
+    const T* row[kMostRows] = {};
     T* target[kMostRows];
     T result[kMostRows];
     Odometer<2> position(all.kept, first);

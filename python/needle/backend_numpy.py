@@ -38,10 +38,12 @@ class Device:
 
     def one_hot(self, n: int, i: Any, dtype: str = "float32") -> np.ndarray:
         """Rows of the identity: shape ``(*i.shape, n)``, 1 at each index of `i`."""
-        indices = np.asarray(i).astype(np.int64)
-        if indices.size and (indices.min() < 0 or indices.max() >= n):
-            wrong = indices[(indices < 0) | (indices >= n)].flat[0]
-            raise IndexError(f"one_hot: index {wrong} is out of range for {n} classes")
+        given = np.asarray(i)
+        with np.errstate(invalid="ignore"):  # NaN becomes some integer, which differs from it
+            indices = given.astype(np.int64)
+        wrong = (indices < 0) | (indices >= n) | (indices != given)
+        if wrong.any():
+            raise IndexError(f"one_hot: index {given[wrong].flat[0]} is not one of {n} classes")
         return np.eye(n, dtype=dtype)[indices]
 
     def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:

@@ -372,13 +372,13 @@ def indexing_calls(draw, kernel):
 
 @st.composite
 def one_hot_calls(draw):
-    """Draw calls of `one_hot`."""
-    rng, dtype = draw(generators), draw(st.sampled_from(ALL))
+    """Draw calls of `set_one_hot`: indices of any dtype."""
+    rng, dtype, index_dtype = draw(generators), draw(st.sampled_from(ALL)), draw(st.sampled_from(ALL))
     count = int(rng.integers(20))
     classes = int(rng.integers(1 if count else 0, 20))
-    indices = operand(draw, (count,), "int64", rng)
-    indices.data[:] = rng.integers(0, max(classes, 1), indices.data.size)
-    return Call("one_hot", (indices, operand(draw, (count, classes), dtype, rng, out=True)))
+    indices = operand(draw, (count,), index_dtype, rng)
+    indices.data[:] = rng.integers(0, max(classes if index_dtype != "bool" else min(classes, 2), 1), indices.data.size)
+    return Call("set_one_hot", (indices, operand(draw, (count, classes), dtype, rng, out=True)))
 
 
 @st.composite

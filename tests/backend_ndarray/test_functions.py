@@ -101,6 +101,8 @@ def test_one_hot(indices, device):
     given = nd.one_hot(3, np.array(indices), device=device)
     same(given, np.eye(3, dtype="float32")[np.array(indices).astype(int)])
     same(device.one_hot(3, np.array(indices)), given.numpy())
+    for dtype in ("float32", "uint8"):
+        same(nd.one_hot(3, nd.array(indices, dtype=dtype, device=device)), given.numpy())
 
 
 @pytest.mark.parametrize("wrong", [3, -1, 0.5, float("nan")])

@@ -71,12 +71,22 @@ def test_an_index_out_of_bounds_raises_before_anything_is_written(name, bad):
     for kernel, operands in [
         ("gather", (a, indices, 0, out)),
         ("scatter_add", (out, indices, 0, a)),
-        ("one_hot", (indices, rows)),
+        ("set_one_hot", (indices, rows)),
     ]:
         with pytest.raises(IndexError, match=rf"{bad} is out of bounds for an axis of extent 4"):
             getattr(device, kernel)(*operands)
         assert operands[-1].version == 1
         assert (operands[-1].as_numpy() == 7).all()
+
+
+@pytest.mark.parametrize("bad, dtype", [(0.5, "float32"), (np.nan, "float64"), (-2, "int32"), (np.inf, "float64")])
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_class_that_is_none_raises_before_anything_is_written(name, bad, dtype):
+    device = kernels_of(name)
+    rows = view_of(device, np.full((3, 4), 7, "float32"))
+    with pytest.raises(IndexError, match=rf"index {bad} is (not a whole number|out of bounds for an axis of extent 4)"):
+        device.set_one_hot(view_of(device, np.array([0, bad, 1], dtype)), rows)
+    assert rows.version == 1 and (rows.as_numpy() == 7).all()
 
 
 # Bad operands of the C++ kernels: an error that names what is wrong --------------------------------------------------
@@ -154,8 +164,8 @@ def _operands(cpu):
         (ValueError, "gather m33 long3 -1 m33"),
         (ValueError, "gather m33 long3 0 m23"),
         (ValueError, "scatter_add m23 long3 0 m33"),
-        (ValueError, "one_hot long3 v3"),
-        (ValueError, "one_hot long3 m22"),
+        (ValueError, "set_one_hot long3 v3"),
+        (ValueError, "set_one_hot long3 m22"),
         (ValueError, "softmax v3 v4"),
         (ValueError, "softmax scalar scalar"),
         (ValueError, "logsumexp m23 v3"),
@@ -185,7 +195,6 @@ def _operands(cpu):
         (TypeError, "reduce_argmax v3 v3"),
         (TypeError, "matmul bool3 bool3 bool3"),
         (TypeError, "gather m33 int3 0 m33"),
-        (TypeError, "one_hot int3 m33"),
         (TypeError, "scalar_add v3 'a' v3"),
         (TypeError, "scalar_add v3 None v3"),
         (TypeError, "scalar_mul int3 1j int3"),

@@ -387,5 +387,6 @@ def test_gather_and_scatter_add_are_transposes():
 
 @pytest.mark.parametrize("dtype", spec.DTYPES)
 def test_one_hot_rows_are_rows_of_the_identity(dtype):
-    got = result_of("one_hot", view_of([2, 0, 2], "int64"), shape=(3, 4), dtype=dtype)
-    np.testing.assert_array_equal(got, np.eye(4, dtype=dtype)[[2, 0, 2]])
+    for index_dtype in ("int64", "float32", "uint8"):
+        got = result_of("set_one_hot", view_of([2, 0, 2], index_dtype), shape=(3, 4), dtype=dtype)
+        np.testing.assert_array_equal(got, np.eye(4, dtype=dtype)[[2, 0, 2]])

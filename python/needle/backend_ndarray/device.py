@@ -36,8 +36,7 @@ class Device:
         self.name = name
         self.module = module
         if module is not None:
-            taken = {"name", "module", *dir(Device)}  # the method one_hot hides the kernel, which is in the module
-            self.__dict__.update({key: getattr(module, key) for key in dir(module) if key not in taken})
+            self.__dict__.update({key: getattr(module, key) for key in dir(module) if key not in dir(Device)})
             self.__tile_size__ = getattr(module, "__tile_size__", 1)
 
     def __repr__(self) -> str:

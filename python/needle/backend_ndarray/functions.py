@@ -137,9 +137,10 @@ def from_dlpack(x: Any) -> NDArray:
 
 def one_hot(n: int, i: Any, dtype: Any = "float32", device: Device | None = None) -> NDArray:
     """Rows of the identity: shape ``(*i.shape, n)``, 1 at each index of `i` (whole numbers of any dtype)."""
-    indices = _indices(i, device or (i.device if isinstance(i, NDArray) else devices.cpu()))
-    out = new((indices.size, n), check_dtype(dtype), indices.device)
-    indices.device.module.one_hot(indices.flat._view, out._view)
+    device = device or (i.device if isinstance(i, NDArray) else devices.cpu())
+    indices = i if isinstance(i, NDArray) and i.device == device else _indices(i, device)
+    out = new((indices.size, n), check_dtype(dtype), device)
+    device.set_one_hot(indices.flat._view, out._view)
     return out.reshape((*indices.shape, n))
 
 

@@ -337,10 +337,10 @@ def scatter_add(a: View, indices: View, axis: int, out: View) -> None:
     out.handle.version += 1
 
 
-def one_hot(indices: View, out: View) -> None:
-    """`out`[i, j] <- 1 if j == indices[i] else 0; `indices` is int64 (one axis), `out` (n, k).
+def set_one_hot(indices: View, out: View) -> None:
+    """`out`[i, j] <- 1 if j == indices[i] else 0; `indices` has one axis and any dtype, `out` is (n, k).
 
-    Raises IndexError if an index lies outside 0 <= index < k; nothing is written then.
+    Raises IndexError if an index is no whole number, or lies outside 0 <= index < k; nothing is written then.
     """
     positions = _checked(indices, out.shape[1])
     _write(out, positions[:, None] == np.arange(out.shape[1]))
@@ -348,6 +348,9 @@ def one_hot(indices: View, out: View) -> None:
 
 def _checked(indices: View, extent: int) -> np.ndarray:
     positions = indices.as_numpy()
+    broken = positions != np.trunc(positions)
+    if broken.any():
+        raise IndexError(f"index {positions[broken][0]} is not a whole number")
     outside = (positions < 0) | (positions >= extent)
     if outside.any():
         raise IndexError(f"index {positions[outside][0]} is out of bounds for an axis of extent {extent}")

@@ -133,15 +133,11 @@ def one_hot(
     """
     if device is None and isinstance(i, Tensor):
         device = i.device
-    given = np.asarray(i.numpy() if hasattr(i, "numpy") else i)
-    with np.errstate(invalid="ignore"):
-        indices = given.astype(np.int64)
+    indices = i.realize_cached_data() if isinstance(i, Tensor) else i
     try:
         rows = (device or default_device()).one_hot(n, indices, dtype=dtype)
     except IndexError:
-        raise _no_class(n, given, (indices < 0) | (indices >= n)) from None
-    if given.dtype != np.int64 and (indices != given).any():
-        raise _no_class(n, given, indices != given)
+        raise _no_class(n, np.asarray(indices.numpy() if hasattr(indices, "numpy") else indices)) from None
     return Tensor.make_const(rows, requires_grad=requires_grad)
 
 
@@ -164,10 +160,12 @@ def _check_shape(name: str, shape: tuple[int, ...]) -> None:
             raise ValueError(f"{name}: an extent is at least 0, but the shape is {shape}")
 
 
-def _no_class(n: int, given: np.ndarray, wrong: np.ndarray) -> IndexError:
+def _no_class(n: int, given: np.ndarray) -> IndexError:
     """Say which index of `given` is the first that is wrong, and what would be right."""
-    position = tuple(int(axis[0]) for axis in np.nonzero(np.atleast_1d(wrong)))
+    given = np.atleast_1d(given)
+    wrong = (given < 0) | (given >= n) | (given != np.trunc(given))
+    position = tuple(int(axis[0]) for axis in np.nonzero(wrong))
     return IndexError(
-        f"one_hot: index {np.atleast_1d(given)[position]} (at position {', '.join(map(str, position))}) is not "
+        f"one_hot: index {given[position]} (at position {', '.join(map(str, position))}) is not "
         f"one of the {n} classes, which are the whole numbers from 0 to {n - 1}"
     )
