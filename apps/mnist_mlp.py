@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             data = load_data(options.data)
             if not data.train or not data.test:
                 raise ValueError(f"{data.name}: there is nothing to train or to test on, a set is empty")
-            training = Training(settings_of(options, data), data.train)
+            training = Training(settings_of(options, data), data.train, compiled=not options.no_compile)
             if options.resume:
                 training.load(out / "checkpoint.safetensors")
             out.mkdir(parents=True, exist_ok=True)
@@ -88,6 +88,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
     add("--until", type=positive(float), metavar="PERCENT", help="stop once the test accuracy is this high")
     add("--no-plots", action="store_true", help="leave the two pictures out")
+    add("--no-compile", action="store_true", help="train eagerly, node by node: for a debugger; the result is the same")
     add("--lazy", action="store_true", help="record each step, and compute it when its loss is read")
     add("--device", choices=("cpu", "cpu_numpy"), default="cpu", help="default cpu")
     add("--threads", type=positive(int), metavar="N", help="default: the cores this process may use")

@@ -55,7 +55,7 @@ class Training:
 
     _PROGRESS = ("epoch", "batch", "loss_sum", "errors", "history", "seconds", "epoch_seconds")
 
-    def __init__(self, settings: Settings, train: Dataset) -> None:
+    def __init__(self, settings: Settings, train: Dataset, compiled: bool = True) -> None:
         np.random.seed(settings.seed)
         self.settings = settings
         self.device = getattr(ndl, settings.device)()
@@ -67,6 +67,7 @@ class Training:
         self.schedule = optim.Schedule(
             self.optimizer, optim.cosine(steps) if settings.schedule == "cosine" else optim.constant
         )
+        self.learn = ndl.compile(self._learn) if compiled else self._learn
         self.epoch, self.batch = 0, 0
         self.loss_sum, self.errors = 0.0, 0
         self.history: list[dict[str, Any]] = []
@@ -83,16 +84,21 @@ class Training:
     def step(self, images: ndl.Tensor, labels: ndl.Tensor) -> None:
         """Learn from one batch. Loss and errors are those before the step."""
         started = time.perf_counter()
-        logits = self.model(images)
-        loss = self.loss(logits, labels)
+        loss, logits = self.learn(images, labels)
         self.loss_sum += loss.item() * labels.shape[0]
         self.errors += count_errors(logits, labels)
-        self.optimizer.reset_grad()
-        loss.backward(create_graph=False)
-        self.optimizer.step()
         self.schedule.step()
         self.batch += 1
         self._count(started)
+
+    def _learn(self, images: ndl.Tensor, labels: ndl.Tensor) -> tuple[ndl.Tensor, ndl.Tensor]:
+        """What is compiled: forward pass, backward pass and update. Gives the loss and the logits."""
+        logits = self.model(images)
+        loss = self.loss(logits, labels)
+        self.optimizer.reset_grad()
+        loss.backward(create_graph=False)
+        self.optimizer.step()
+        return loss, logits
 
     def end_epoch(self, test: Dataset) -> dict[str, Any]:
         """Evaluate on `test`, put the epoch on record, and be ready for the next; give the record."""

@@ -120,10 +120,11 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another(run) -> No
     assert (first / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes()
 
 
-def test_lazy_mode_gives_the_same_result_bit_for_bit(run) -> None:
-    eager, lazy = run("eager"), run("lazy", "--lazy")
-    assert (eager / "model.safetensors").read_bytes() == (lazy / "model.safetensors").read_bytes()
-    assert without_seconds(eager) == without_seconds(lazy)
+def test_compiled_eager_and_lazy_give_the_same_result_bit_for_bit(run) -> None:
+    compiled, eager, lazy = run("compiled"), run("eager", "--no-compile"), run("lazy", "--lazy")
+    for other in (eager, lazy):
+        assert (compiled / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+        assert without_seconds(compiled) == without_seconds(other)
 
 
 def test_the_readable_device_gives_nearly_the_same_result(run) -> None:

@@ -1,0 +1,141 @@
+"""Each pass alone keeps the result, does what it says, and can be printed; memory is planned and never allocated again."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import needle as ndl
+from needle import nn, optim
+from needle.backend_selection import BACKEND, cpu
+from needle.compiled import passes
+from needle.compiled.program import Program
+
+pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run as they are under np")
+
+
+class Step:
+    """A training step whose program went through some passes only."""
+
+    def __init__(self, monkeypatch, chosen):
+        monkeypatch.setattr("needle.compiled.function.improve", lambda program: passes.improve(program, chosen))
+        np.random.seed(0)
+        self.model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.2), nn.Linear(5, 3))
+        self.optimizer = optim.Adam(self.model.parameters(), weight_decay=0.01)
+        self.step = ndl.compile(self._step)
+        self.x = ndl.Tensor(np.random.randn(8, 6), requires_grad=False)
+        self.y = ndl.Tensor(np.random.randint(0, 3, 8), requires_grad=False)
+
+    def _step(self, x, y):
+        loss = nn.SoftmaxLoss()(self.model(x), y)
+        self.optimizer.reset_grad()
+        loss.backward(create_graph=False)
+        self.optimizer.step()
+        return loss
+
+    def run(self, times=6):
+        losses = [self.step(self.x, self.y).item() for _ in range(times)]
+        return losses, [value.tobytes() for value in self.model.state_dict().values()]
+
+    @property
+    def program(self) -> Program:
+        return self.step.programs[0]
+
+
+def test_any_selection_of_passes_gives_the_same_bits(monkeypatch):
+    expected = Step(monkeypatch, ()).run()
+    for count in range(1, len(passes.PASSES) + 1):
+        for chosen in itertools.combinations(passes.PASSES, count):
+            assert Step(monkeypatch, chosen).run() == expected, [one.__name__ for one in chosen]
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    step = Step(monkeypatch, ())
+    step.run()
+    return step.program
+
+
+def test_a_pass_leaves_its_argument_as_it_is(recorded):
+    before = str(recorded)
+    for one in passes.PASSES:
+        one(recorded)
+        assert str(recorded) == before
+
+
+def test_dead_code_is_dropped(monkeypatch):
+    monkeypatch.setattr("needle.compiled.function.improve", lambda program: program)
+
+    @ndl.compile
+    def function(x):
+        unused = (x * 2).sum()
+        assert unused.shape == ()
+        return x + 1
+
+    for _ in range(3):
+        function(ndl.Tensor([1.0, 2.0], requires_grad=False))
+    program = function.programs[0]
+    assert [i.kernel for i in program.instructions] == ["scalar_mul", "reduce_sum", "scalar_add"]
+    assert [i.kernel for i in passes.drop_dead_code(program).instructions] == ["scalar_add"]
+
+
+def test_constants_are_made_once(recorded):
+    after = passes.hoist_constants(recorded)
+    assert any(i.kernel == "fill" for i in recorded.instructions)
+    assert not any(i.kernel == "fill" for i in after.instructions)
+    assert {after.buffers[i.outputs[0].buffer].role for i in after.setup} == {"constant"}
+
+
+def test_parameters_and_moments_are_updated_in_place(recorded):
+    after = passes.update_in_place(recorded)
+    assert sum(source.in_place for source in after.sources) == 3 * 6 + 2, "weights and moments, and running statistics"
+    assert all(effect.attribute == "grad" for effect in after.effects)
+    assert after.memory < recorded.memory
+
+
+def test_buffers_that_are_alive_together_never_share_memory(recorded):
+    program = passes.plan_memory(passes.drop_dead_code(recorded))
+    live: dict[int, tuple[int, int]] = {}
+    for i, instruction in enumerate(program.instructions):
+        for buffer in instruction.reads() | instruction.writes():
+            first, _ = live.get(buffer, (i, i))
+            live[buffer] = (first, i)
+    for a, b in itertools.combinations(program.places, 2):
+        if program.places[a] == program.places[b]:
+            (a_first, a_last), (b_first, b_last) = sorted((live[a], live[b]))
+            assert a_last < b_first or (a_last == b_first), (a, b)
+            if a_last == b_first:
+                assert program.instructions[a_last].kernel.startswith(passes.ELEMENTWISE)
+    planned = len(set(program.places.values()))
+    assert 0 < planned < len(program.places) / 2
+    assert program.memory < recorded.memory / 2
+
+
+def test_programs_and_their_history_can_be_read(monkeypatch):
+    step = Step(monkeypatch, passes.PASSES)
+    step.run(3)
+    text = str(step.program)
+    assert text.startswith("Program _step: ") and "Mflop" in text and "MB of memory" in text
+    assert "matmul(" in text and "# test_passes.py:" in text and "return %" in text
+    explained = step.program.explain()
+    assert explained.startswith("As recorded:\nProgram _step: ")
+    assert [name for name in (one.__name__ for one in passes.PASSES) if f"After {name}:" in explained] == [
+        "drop_dead_code",
+        "hoist_constants",
+        "update_in_place",
+        "plan_memory",
+    ]
+    assert all(len(line) <= 160 for line in explained.splitlines())
+
+
+def test_a_replay_allocates_nothing(monkeypatch):
+    step = Step(monkeypatch, passes.PASSES)
+    loss = [step.step(step.x, step.y) for _ in range(6)][-1]
+    statistics = cpu().memory_stats()
+    for _ in range(200):
+        loss = step.step(step.x, step.y)
+    now = cpu().memory_stats()
+    assert now["allocations"] == statistics["allocations"]
+    assert loss.shape == ()
