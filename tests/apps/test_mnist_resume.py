@@ -27,16 +27,16 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch):
 
     def press(number: int) -> None:
         count = 0
-        zero_grad = ndl.optim.Optimizer.reset_grad
+        advance = ndl.optim.Schedule.step
 
-        def reset_grad(self: ndl.optim.Optimizer) -> None:
+        def step(self: ndl.optim.Schedule) -> None:
             nonlocal count
             count += 1
             if count == number:
                 os.kill(os.getpid(), signal.SIGINT)
-            zero_grad(self)
+            advance(self)
 
-        monkeypatch.setattr(ndl.optim.Optimizer, "reset_grad", reset_grad)
+        monkeypatch.setattr(ndl.optim.Schedule, "step", step)
 
     return press
 
