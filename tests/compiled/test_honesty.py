@@ -327,7 +327,9 @@ def test_methods_and_threads():
             return x * self.factor
 
     first, second = Model(2.0), Model(3.0)
-    assert [(first(constant(i)).item(), second(constant(i)).item()) for i in range(4)] == [(2 * i, 3 * i) for i in range(4)]
+    assert [(first(constant(i)).item(), second(constant(i)).item()) for i in range(4)] == [
+        (2 * i, 3 * i) for i in range(4)
+    ]
     wrong = []
 
     def work(model, factor):

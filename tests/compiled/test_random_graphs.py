@@ -42,7 +42,9 @@ def graphs(draw: st.DrawFn) -> tuple[list[tuple[int, ...]], Build]:
     rows, columns = draw(st.integers(1, 4)), draw(st.integers(1, 5))
     shapes = draw(
         st.lists(
-            st.sampled_from([(rows, columns), (1, columns), (rows, 1), (columns,), (columns, rows)]), min_size=1, max_size=3
+            st.sampled_from([(rows, columns), (1, columns), (rows, 1), (columns,), (columns, rows)]),
+            min_size=1,
+            max_size=3,
         )
     )
     known = list(shapes)

@@ -119,7 +119,10 @@ def test_a_schedule_inside_the_step_goes_on(factor):
 
 
 def test_weight_decay_that_is_switched_on_later_is_recorded_anew():
-    eager, compiled = Training(mlp, OPTIMIZERS["momentum and decay"], False), Training(mlp, OPTIMIZERS["momentum and decay"], True)
+    eager, compiled = (
+        Training(mlp, OPTIMIZERS["momentum and decay"], False),
+        Training(mlp, OPTIMIZERS["momentum and decay"], True),
+    )
     for decay in (0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.0, 0.0):
         for training in (eager, compiled):
             training.optimizer.weight_decay = decay
@@ -150,7 +153,13 @@ def test_what_somebody_keeps_does_not_change():
     for x, y in data:
         loss = training.step(x, y)
         parameter = training.model.modules[0].weight
-        things = [loss, parameter.data, parameter.grad, parameter.cached_data.as_numpy(), parameter.grad.cached_data[0:1]]
+        things = [
+            loss,
+            parameter.data,
+            parameter.grad,
+            parameter.cached_data.as_numpy(),
+            parameter.grad.cached_data[0:1],
+        ]
         kept.append((things, [np.array(thing) for thing in things]))
     for things, copies in kept:
         for thing, copy in zip(things, copies):

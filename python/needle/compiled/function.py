@@ -121,9 +121,7 @@ class Compiled:
         try:
             hash(key)
         except TypeError:
-            raise TypeError(
-                f"{self._name}: arguments of a compiled function are tensors and hashable values"
-            ) from None
+            raise TypeError(f"{self._name}: arguments of a compiled function are tensors and hashable values") from None
         return tensors, key
 
     # Recording --------------------------------------------------------------------------------------------------------
@@ -164,9 +162,7 @@ class Compiled:
 
     # Replaying --------------------------------------------------------------------------------------------------------
 
-    def _checked(
-        self, replayer: Replayer, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _checked(self, replayer: Replayer, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Replay, then do it all again eagerly from the same state, and compare."""
         state = State(replayer.program, tensors)
         result = rebuilt(replayer.run(tensors), _copied)

@@ -39,7 +39,9 @@ def hoist_constants(program: Program) -> Program:
     for instruction in program.instructions:
         (out, *_) = instruction.outputs
         once = writers[out.buffer] == 1 and buffers[out.buffer].role == "temporary"
-        fixed = all(isinstance(x, (Operand, int, float)) or type(x).__name__ == "ndarray" for x in instruction.arguments)
+        fixed = all(
+            isinstance(x, (Operand, int, float)) or type(x).__name__ == "ndarray" for x in instruction.arguments
+        )
         if once and fixed and instruction.kernel in ("fill", "from_numpy"):
             buffers[out.buffer] = replace(buffers[out.buffer], role="constant")
             setup.append(instruction)

@@ -72,7 +72,9 @@ class Recorder:
                 if type(value) in (int, float):
                     known = self.held.get((id(optimizer), name))
                     if known is None or plain(known) != value:
-                        known = fed(self.tape, partial(self.tape.add, getattr, (optimizer, name), value, late=late), value)
+                        known = fed(
+                            self.tape, partial(self.tape.add, getattr, (optimizer, name), value, late=late), value
+                        )
                         self.held[id(optimizer), name] = known
                     vars(optimizer)[name] = known
 
@@ -146,7 +148,9 @@ class _Assembly:
         ]
         effects = list(self._effects())
         returned = rebuilt(result, self._returned)
-        program = Program(recorder.name, instructions, self.buffers, recorder.tape, effects, returned, sources=self.sources)
+        program = Program(
+            recorder.name, instructions, self.buffers, recorder.tape, effects, returned, sources=self.sources
+        )
         for buffer in set(program.used()):
             if self.buffers[buffer].role == "temporary":
                 self.buffers[buffer] = Buffer(self.buffers[buffer].dtype, self.buffers[buffer].size, "output")
@@ -218,7 +222,9 @@ class _Assembly:
                 return self.sources[self._source(x, f"captured {type(x).__name__}{list(x.shape)}")]
             return self._operand(x.realize_cached_data()._view, True)
         if isinstance(x, (NDArray, Fed, np.ndarray)):
-            raise CompileError(f"{self.recorder.name} returns a {type(x).__name__}; a compiled function returns tensors")
+            raise CompileError(
+                f"{self.recorder.name} returns a {type(x).__name__}; a compiled function returns tensors"
+            )
         return x
 
 

@@ -1,0 +1,46 @@
+"""Every operator, compiled: value, gradient and the gradient's gradient are the eager ones, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import needle as ndl
+from needle.backend_selection import BACKEND
+from tests.ops.cases import CASES, Case
+
+pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run as they are under np")
+
+
+def twice_differentiated(case: Case) -> Any:
+    """A function of a case's leaves: its outputs, their gradient, and the gradient of the squared gradient."""
+
+    def function(*leaves: ndl.Tensor) -> list[ndl.Tensor]:
+        value = case.function(*leaves)
+        outputs = list(value) if isinstance(value, ndl.TensorTuple) else [value]
+        total = sum(((x * x).sum() for x in outputs[1:]), (outputs[0] * outputs[0]).sum())
+        if not total.requires_grad:
+            return outputs
+        total.backward()
+        gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
+        if not gradients:
+            return outputs
+        again = sum(((g * g).sum() for g in gradients[1:]), (gradients[0] * gradients[0]).sum())
+        if again.requires_grad:
+            again.backward()
+        return [*outputs, *gradients, *[leaf.grad for leaf in leaves if leaf.grad is not None]]
+
+    return function
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_is_the_eager_one(case):
+    function = twice_differentiated(case)
+    compiled = ndl.compile(function)
+    with np.errstate(all="ignore"):
+        expected = [(x.shape, x.dtype, x.numpy().tobytes()) for x in function(*case.leaves())]
+        for _ in range(3):
+            assert [(x.shape, x.dtype, x.numpy().tobytes()) for x in compiled(*case.leaves())] == expected
+    assert len(compiled.programs) == 1
