@@ -312,7 +312,7 @@ def test_errors_of_the_function_and_of_a_replay_leave_everything_usable():
     with pytest.raises(ValueError, match="SoftmaxLoss"):
         function(x, constant(1, 2, 3))
     good = run(function, x, constant(0, 1), times=4)
-    with pytest.raises(IndexError, match="recorded at test_honesty.py"):
+    with pytest.raises(IndexError, match=r"recorded at test_honesty\.py"):
         function(x, constant(0, 3))
     np.testing.assert_array_equal(function(x, constant(0, 1)).numpy(), good[0].numpy())
 

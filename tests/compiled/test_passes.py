@@ -1,4 +1,4 @@
-"""Each pass alone keeps the result, does what it says, and can be printed; memory is planned and never allocated again."""
+"""Each pass alone keeps the result, does what it says, and can be printed; memory is planned, and allocated once."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_buffers_that_are_alive_together_never_share_memory(recorded):
             live[buffer] = (first, i)
     for a, b in itertools.combinations(program.places, 2):
         if program.places[a] == program.places[b]:
-            (a_first, a_last), (b_first, b_last) = sorted((live[a], live[b]))
+            (_, a_last), (b_first, _) = sorted((live[a], live[b]))
             assert a_last < b_first or (a_last == b_first), (a, b)
             if a_last == b_first:
                 assert program.instructions[a_last].kernel.startswith(passes.ELEMENTWISE)

@@ -50,7 +50,8 @@ def assert_same(program: Program, replayed: tuple[Any, State], eager: tuple[Any,
         for name, value in expected.items():
             if isinstance(value, (int, float)) and got[name] != value:
                 raise CompileError(
-                    f"{program.name}: a replay leaves {type(holder).__name__}.{name} = {got[name]!r}, the function {value!r}"
+                    f"{program.name}: a replay leaves {type(holder).__name__}.{name} = {got[name]!r}, "
+                    f"the function {value!r}"
                 )
 
 

@@ -26,10 +26,10 @@ def assert_alike(first: Program, second: Program) -> None:
             f"{extra.line}: the first call did {len(first.instructions)} kernel calls, the second "
             f"{len(second.instructions)}; the one too many is\n    {extra}",
         )
-    for one, other in zip(first.sources, second.sources):
-        if one.position != other.position or one.tensor is not other.tensor:
-            line = next((i.line for i in second.instructions if other.buffer in i.reads()), "the end")
-            raise _frozen(first, f"{line}: the first call read {one}, the second another tensor, {other}")
+    for known, found in zip(first.sources, second.sources):
+        if known.position != found.position or known.tensor is not found.tensor:
+            line = next((i.line for i in second.instructions if found.buffer in i.reads()), "the end")
+            raise _frozen(first, f"{line}: the first call read {known}, the second another tensor, {found}")
     for one, other in zip_longest(map(str, first.tape.steps), map(str, second.tape.steps)):
         if one != other:
             raise _frozen(

@@ -215,7 +215,8 @@ def compile(function: Any = None, *, check: bool = False) -> Any:
     and memory layouts of the arguments, other values of other arguments, and other modes or settings of modules.
 
     Everything else that Python does is done at the first two calls only. The two recordings are compared, so that a
-    counter or a fresh array which a kernel gets raises. A condition that changes later cannot be seen; `check` finds it.
+    counter or a fresh array which a kernel gets raises. A condition that changes later cannot be seen; `check` finds
+    it.
 
     Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, and while an interpreter listens to the
     graph, the function runs as it is.

@@ -1,4 +1,4 @@
-"""Python numbers that change from call to call: an optimizer's learning rate and step count, and what follows from them.
+"""Python numbers that change from call to call: an optimizer's learning rate, its step count, what follows from them.
 
 While a function is recorded, the numbers that optimizers hold are replaced by *fed* numbers. A fed number is a float or
 an int like any other, but it knows how it came about, so arithmetic on it can be done again at each replay:
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,8 @@ class Guard(NamedTuple):
         return f"only if ${self.out} is {self.outcome!r}"
 
 
-class Slot(NamedTuple):
+@dataclass(frozen=True)
+class Slot:
     """The place of a value that is computed anew at each replay."""
 
     index: int
@@ -101,7 +103,7 @@ class Tape:
             self.steps.append(guard)
 
     def split(self) -> tuple[list[Step | Guard], list[Step | Guard]]:
-        """The steps that can come before all effects, and the others; guards can so be checked before anything happens."""
+        """The steps that can come before all effects, and the others: so guards are checked before anything happens."""
         early: list[Step | Guard] = [step for step in self.steps if step.out not in self._late]
         return early, [step for step in self.steps if step.out in self._late]
 
@@ -184,14 +186,19 @@ def _record(tape: Tape, function: Callable[..., Any], operands: tuple[Any, ...],
     return tape.add(function, tuple(x.slot if isinstance(x, Fed) else x for x in operands), value)
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    _function = getattr(operator, _name)
-    setattr(Fed, f"__{_name}__", _arithmetic(_function, reverse=False))
-    setattr(Fed, f"__r{_name}__", _arithmetic(_function, reverse=True))
-for _name in ("neg", "abs"):
-    setattr(Fed, f"__{_name}__", _arithmetic(getattr(operator, _name), reverse=False))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Fed, f"__{_name}__", _guarded(getattr(operator, _name)))
-for _name, _function in {"bool": bool, "int": int, "float": float, "index": operator.index, "round": round}.items():
-    setattr(Fed, f"__{_name}__", _guarded(_function))
-Fed.__hash__ = lambda self: hash(plain(self))
+def _give_methods(kind: type) -> None:
+    """Arithmetic, comparisons and conversions of fed numbers, which all go through the tape."""
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+        function = getattr(operator, name)
+        setattr(kind, f"__{name}__", _arithmetic(function, reverse=False))
+        setattr(kind, f"__r{name}__", _arithmetic(function, reverse=True))
+    for name in ("neg", "abs"):
+        setattr(kind, f"__{name}__", _arithmetic(getattr(operator, name), reverse=False))
+    for name in ("lt", "le", "gt", "ge", "eq", "ne", "index"):
+        setattr(kind, f"__{name}__", _guarded(getattr(operator, name)))
+    for conversion in (bool, int, float, round):
+        setattr(kind, f"__{conversion.__name__}__", _guarded(conversion))
+    setattr(kind, "__hash__", lambda self: hash(plain(self)))  # noqa: B010  (an assignment would be one to a method)
+
+
+_give_methods(Fed)

@@ -53,7 +53,8 @@ def hoist_constants(program: Program) -> Program:
 def drop_copies(program: Program) -> Program:
     """Read the original instead of a copy, where the copy is of the same dtype and neither is written to later."""
     writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
-    instructions, replaced = [], {}
+    instructions: list[Instruction] = []
+    replaced: dict[int, int] = {}
     used = set(program.used())
     for instruction in program.instructions:
         instruction = _substituted(instruction, replaced)
@@ -123,27 +124,27 @@ def plan_memory(program: Program) -> Program:
     for i, instruction in enumerate(program.instructions):
         ending = [b for b in sorted(instruction.reads()) if last[b] == i and b in places]
         for out in instruction.outputs:
-            buffer = program.buffers[out.buffer]
-            if buffer.role != "temporary" or out.buffer in places:
+            memory = program.buffers[out.buffer]
+            if memory.role != "temporary" or out.buffer in places:
                 continue
             inherited = next((b for b in ending if _inherits(program, instruction, b, out)), None)
             if inherited is not None:
                 ending.remove(inherited)
                 places[out.buffer] = places[inherited]
                 continue
-            candidates = free.setdefault(buffer.dtype, [])
-            fitting = sorted((place for place in candidates if sizes[place] >= buffer.size), key=lambda p: sizes[p])
+            candidates = free.setdefault(memory.dtype, [])
+            fitting = sorted((place for place in candidates if sizes[place] >= memory.size), key=lambda p: sizes[p])
             place = fitting[0] if fitting else max(candidates, key=lambda p: sizes[p], default=None)
             if place is None:
                 place = len(sizes)
-                sizes.append(buffer.size)
+                sizes.append(memory.size)
             else:
                 candidates.remove(place)
-                sizes[place] = max(sizes[place], buffer.size)
+                sizes[place] = max(sizes[place], memory.size)
             places[out.buffer] = place
         ending += [out.buffer for out in instruction.outputs if last[out.buffer] == i and out.buffer in places]
-        for buffer_index in dict.fromkeys(ending):
-            free.setdefault(program.buffers[buffer_index].dtype, []).append(places[buffer_index])
+        for ended in dict.fromkeys(ending):
+            free.setdefault(program.buffers[ended].dtype, []).append(places[ended])
     return replace(program, places=places)
 
 

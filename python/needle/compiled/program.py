@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .numbers import Slot, Tape
+from .numbers import Tape
 
 #: Which operands a kernel writes to; of all others it is the last.
 OUTPUTS = {"fill": (0,), "sgd": (-2, -1), "adam": (-3, -2, -1)}
@@ -251,7 +251,7 @@ def _shown(argument: Any) -> str:
 
 def leaves(value: Any) -> Iterator[Any]:
     """What is in nested tuples, lists and dicts."""
-    if isinstance(value, (list, tuple)) and not isinstance(value, (Operand, Slot)):
+    if isinstance(value, (list, tuple)) and not isinstance(value, Operand):
         for item in value:
             yield from leaves(item)
     elif isinstance(value, dict):
@@ -263,7 +263,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 def rebuilt(value: Any, leaf: Any) -> Any:
     """The same nesting with ``leaf(x)`` in the place of each x in it."""
-    if isinstance(value, (list, tuple)) and not isinstance(value, (Operand, Slot)):
+    if isinstance(value, (list, tuple)) and not isinstance(value, Operand):
         items = [rebuilt(item, leaf) for item in value]
         if hasattr(value, "_fields"):  # a named tuple
             return type(value)(*items)

@@ -51,11 +51,8 @@ class Recorder:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Within the block, kernel calls of this thread are written down and optimizers' numbers are fed ones."""
-        everything = gc.get_objects()
-        self.optimizers = [x for x in everything if isinstance(x, Optimizer)]
-        tensors = [x for x in everything if issubclass(type(x), Tensor) and x.op is None]
-        self.before = {x: (x.cached_data, x.grad) for x in tensors}
-        del everything, tensors
+        self.optimizers = _alive(Optimizer)
+        self.before = {x: (x.cached_data, x.grad) for x in _alive(Tensor) if x.cached_data is not None}
         self._feed_numbers(late=False)
         recording.active.recorder = self
         try:
@@ -105,8 +102,9 @@ class Recorder:
     def value_read(self, what: str) -> None:
         """Refuse."""
         raise CompileError(
-            f"{what} reads values while {self.name} is being compiled, at {user_line()}: a compiled function repeats "
-            "kernel calls, and would not see other values. Return the tensor and read it outside, or do without ndl.compile"
+            f"{what} reads values while {self.name} is being compiled, at {user_line()}: a compiled function "
+            "repeats kernel calls, and would not see other values. Return the tensor and read it outside, or do "
+            "without ndl.compile"
         )
 
     def _kernel_called(self, name: str, kernel: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -188,7 +186,7 @@ class _Assembly:
                 self._new_buffer(view, "temporary")
             else:
                 raise CompileError(
-                    f"{self.recorder.name} reads an array of shape {view.shape} that no tensor holds, at {user_line()}; "
+                    f"{self.recorder.name} reads an array of shape {view.shape} that no tensor holds; "
                     "put it into an ndl.Tensor"
                 )
         return Operand(self.numbers[address], tuple(view.shape), tuple(view.strides), view.offset)
@@ -226,6 +224,16 @@ class _Assembly:
                 f"{self.recorder.name} returns a {type(x).__name__}; a compiled function returns tensors"
             )
         return x
+
+
+def _alive(kind: type) -> list[Any]:
+    """All objects of a class and of its subclasses; by type(), since isinstance also asks dead proxies, which raise."""
+    kinds: set[type] = {kind}
+    found: list[type] = [kind]
+    while found:
+        found = [subclass for one in found for subclass in one.__subclasses__()]
+        kinds.update(found)
+    return [x for x in gc.get_objects() if type(x) in kinds]
 
 
 def settings_of(module: Module) -> dict[str, Any]:

@@ -44,13 +44,13 @@ class Replayer:
         for index, buffer in self.program.buffers.items():
             if index in self._handles:
                 continue
-            place = self.program.places.get(index) if buffer.role == "temporary" else None
-            if place is None:
-                self._handles[index] = self._device.Array(buffer.size, buffer.dtype)
-            else:
+            if buffer.role == "temporary" and index in self.program.places:
+                place = self.program.places[index]
                 if place not in pieces:
                     pieces[place] = self._device.Array(sizes[place], buffer.dtype)
                 self._handles[index] = pieces[place]
+            else:
+                self._handles[index] = self._device.Array(buffer.size, buffer.dtype)
 
     def _argument(self, x: Any) -> Any:
         """An argument of a kernel: a view for an operand, nothing yet for a slot of the tape."""
@@ -73,8 +73,9 @@ class Replayer:
         self.bound: list[Source] = [s for s in program.sources if s.buffer in self._views]
         slots = []
         for source in self.bound:
+            assert source.buffer is not None
             like = device.View(self._handles[source.buffer], source.shape, source.strides, source.offset)
-            slots.append((like, self._views[source.buffer]))  # type: ignore[index]
+            slots.append((like, self._views[source.buffer]))
         for index, ring in self.rings.items():
             x = ring.operands[0]
             like = device.View(self._handles[index], x.shape, x.strides, x.offset)
