@@ -26,9 +26,39 @@ class Arguments {
     require_shape(kernel_, *first_, given);
     return given;
   }
+  // A view of one axis, as long as the last of the first view.
+  const View& vector(const char* argument) {
+    const View& given = of_same_dtype(argument);
+    if (given.ndim != 1 || given.shape[0] != first_->shape[first_->ndim - 1]) {
+      reject(argument, "(n,)", given);
+    }
+    return given;
+  }
+  // A view without axes.
+  const View& scalar(const char* argument) {
+    const View& given = of_same_dtype(argument);
+    if (given.ndim != 0) reject(argument, "()", given);
+    return given;
+  }
   double number() { return number_of<double>(*next_++); }
+  // Raises unless the first view has that many axes, or more.
+  void require_axes(int least, int most = kMaxAxes) const {
+    if (first_->ndim < least || first_->ndim > most) {
+      throw py::value_error(std::string(kernel_) + ": wrong number of axes: " + describe(*first_));
+    }
+  }
 
  private:
+  const View& of_same_dtype(const char* argument) {
+    const View& given = view_of(*next_++, kernel_, argument);
+    require_dtype(kernel_, argument, given, first_->dtype());
+    return given;
+  }
+  [[noreturn]] void reject(const char* argument, const char* wanted, const View& given) const {
+    throw py::value_error(std::string(kernel_) + ": " + argument + " must have shape " + wanted +
+                          ", not " + describe(given) + " beside " + describe(*first_));
+  }
+
   const char* kernel_;
   PyObject* const* next_;
   const View* first_ = nullptr;
@@ -49,9 +79,98 @@ PyObject* softmax(const char* name, PyObject* const* args, Py_ssize_t count) {
   Arguments next(name, args, count, 2);
   const View& a = next.view("a");
   const View& out = next.view("out");
-  if (a.ndim == 0) throw py::value_error(std::string(name) + ": a has no axis to sum along");
+  next.require_axes(1);
   without_gil(4 * a.size(), [&] { kernels().softmax(a, out); });
   return written(out);
+}
+
+PyObject* logsoftmax(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 2);
+  const View& a = next.view("a");
+  const View& out = next.view("out");
+  next.require_axes(1);
+  without_gil(4 * a.size(), [&] { kernels().logsoftmax(a, out); });
+  return written(out);
+}
+
+PyObject* softmax_gradient(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 3);
+  const View& s = next.view("s");
+  const View& g = next.view("g");
+  const View& out = next.view("out");
+  next.require_axes(1);
+  without_gil(s.size(), [&] { kernels().softmax_gradient(s, g, out); });
+  return written(out);
+}
+
+PyObject* logsoftmax_gradient(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 3);
+  const View& y = next.view("y");
+  const View& g = next.view("g");
+  const View& out = next.view("out");
+  next.require_axes(1);
+  without_gil(4 * y.size(), [&] { kernels().logsoftmax_gradient(y, g, out); });
+  return written(out);
+}
+
+PyObject* softmax_loss(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 3);
+  const View& z = next.view("z");
+  const View& one_hot = next.view("one_hot");
+  const View& out = next.scalar("out");
+  next.require_axes(2, 2);
+  without_gil(4 * z.size(), [&] { kernels().softmax_loss(z, one_hot, out); });
+  return written(out);
+}
+
+PyObject* softmax_loss_gradient(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 4);
+  const View& z = next.view("z");
+  const View& one_hot = next.view("one_hot");
+  const View& g = next.scalar("g");
+  const View& out = next.view("out");
+  next.require_axes(2, 2);
+  without_gil(4 * z.size(), [&] { kernels().softmax_loss_gradient(z, one_hot, g, out); });
+  return written(out);
+}
+
+// layer_norm and batch_norm, of matrices; the former of arrays with more axes, too.
+template <auto Kernels::* kernel, int most_axes>
+PyObject* norm(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 5);
+  const View& x = next.view("x");
+  next.require_axes(2, most_axes);
+  const View& weight = next.vector("weight");
+  const View& bias = next.vector("bias");
+  const double eps = next.number();
+  const View& out = next.view("out");
+  without_gil(2 * x.size(), [&] { (kernels().*kernel)(x, weight, bias, eps, out); });
+  return written(out);
+}
+
+template <auto Kernels::* kernel, int most_axes>
+PyObject* norm_gradient(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 7);
+  const View& x = next.view("x");
+  next.require_axes(2, most_axes);
+  const View& weight = next.vector("weight");
+  const View& g = next.view("g");
+  const double eps = next.number();
+  const View& dx = next.view("dx");
+  const View& dweight = next.vector("dweight");
+  const View& dbias = next.vector("dbias");
+  without_gil(4 * x.size(), [&] { (kernels().*kernel)(x, weight, g, eps, dx, dweight, dbias); });
+  return written(dx, dweight, dbias);
+}
+
+PyObject* moments(const char* name, PyObject* const* args, Py_ssize_t count) {
+  Arguments next(name, args, count, 3);
+  const View& x = next.view("x");
+  next.require_axes(2, 2);
+  const View& mean = next.vector("mean");
+  const View& var = next.vector("var");
+  without_gil(2 * x.size(), [&] { kernels().moments(x, mean, var); });
+  return written(mean, var);
 }
 
 PyObject* sgd_plain(const char* name, PyObject* const* args, Py_ssize_t count) {
@@ -97,6 +216,18 @@ void add_fused_kernels(PyObject* module) {
   static Table table;
   table.add<logsumexp>("logsumexp", "a, out");
   table.add<softmax>("softmax", "a, out");
+  table.add<logsoftmax>("logsoftmax", "a, out");
+  table.add<softmax_gradient>("softmax_gradient", "s, g, out");
+  table.add<logsoftmax_gradient>("logsoftmax_gradient", "y, g, out");
+  table.add<softmax_loss>("softmax_loss", "z, one_hot, out");
+  table.add<softmax_loss_gradient>("softmax_loss_gradient", "z, one_hot, g, out");
+  table.add<norm<&Kernels::layer_norm, kMaxAxes>>("layer_norm", "x, weight, bias, eps, out");
+  table.add<norm_gradient<&Kernels::layer_norm_gradient, kMaxAxes>>(
+      "layer_norm_gradient", "x, weight, g, eps, dx, dweight, dbias");
+  table.add<norm<&Kernels::batch_norm, 2>>("batch_norm", "x, weight, bias, eps, out");
+  table.add<norm_gradient<&Kernels::batch_norm_gradient, 2>>(
+      "batch_norm_gradient", "x, weight, g, eps, dx, dweight, dbias");
+  table.add<moments>("moments", "x, mean, var");
   table.add<sgd_plain>("sgd_plain", "w, g, lr, weight_decay, new_w");
   table.add<sgd>("sgd", "w, g, u, lr, momentum, weight_decay, new_w, new_u");
   table.add<adam>("adam", "w, g, m, v, rate, beta1, beta2, eps, weight_decay, new_w, new_m, new_v");

@@ -217,8 +217,10 @@ void add_replay(py::module_& module) {
                     const std::vector<std::array<std::size_t, 3>>&>(),
            py::arg("calls"), py::arg("slots"), py::arg("feeds"))
       .def("run", &Replay::run, py::arg("views"), py::arg("values"),
-           "Do the calls with the memory of `views`, one for each slot, and the numbers in `values`.")
-      .def("fits", &Replay::fits, py::arg("views"), "Whether views for the first slots have the recorded layouts.")
+           "Do the calls with the memory of `views`, one for each slot, and the numbers in "
+           "`values`.")
+      .def("fits", &Replay::fits, py::arg("views"),
+           "Whether views for the first slots have the recorded layouts.")
       .def_property_readonly("failed", &Replay::failed, "The index of the call that raised last.");
   module.def("unshared", &unshared, py::arg("tensors"), py::arg("alone"),
              "Whether nobody else holds the data of these tensors, which view one buffer.");

@@ -54,6 +54,20 @@ struct Kernels {
   void (*matmul)(const View& a, const View& b, const View& out);
   void (*logsumexp)(const View& a, const View& out);
   void (*softmax)(const View& a, const View& out);
+  void (*logsoftmax)(const View& a, const View& out);
+  void (*softmax_gradient)(const View& s, const View& g, const View& out);
+  void (*logsoftmax_gradient)(const View& y, const View& g, const View& out);
+  void (*softmax_loss)(const View& z, const View& one_hot, const View& out);
+  void (*softmax_loss_gradient)(const View& z, const View& one_hot, const View& g, const View& out);
+  void (*layer_norm)(const View& x, const View& weight, const View& bias, double eps,
+                     const View& out);
+  void (*layer_norm_gradient)(const View& x, const View& weight, const View& g, double eps,
+                              const View& dx, const View& dweight, const View& dbias);
+  void (*batch_norm)(const View& x, const View& weight, const View& bias, double eps,
+                     const View& out);
+  void (*batch_norm_gradient)(const View& x, const View& weight, const View& g, double eps,
+                              const View& dx, const View& dweight, const View& dbias);
+  void (*moments)(const View& x, const View& mean, const View& var);
   void (*sgd_plain)(const View& w, const View& g, const SgdStep& step, const View& new_w);
   void (*sgd)(const View& w, const View& g, const View& u, const SgdStep& step, const View& new_w,
               const View& new_u);
@@ -71,6 +85,18 @@ void reduce(Reduction op, const View& a, const View& out);
 void matmul(const View& a, const View& b, const View& out);
 void logsumexp(const View& a, const View& out);
 void softmax(const View& a, const View& out);
+void logsoftmax(const View& a, const View& out);
+void softmax_gradient(const View& s, const View& g, const View& out);
+void logsoftmax_gradient(const View& y, const View& g, const View& out);
+void softmax_loss(const View& z, const View& one_hot, const View& out);
+void softmax_loss_gradient(const View& z, const View& one_hot, const View& g, const View& out);
+void layer_norm(const View& x, const View& weight, const View& bias, double eps, const View& out);
+void layer_norm_gradient(const View& x, const View& weight, const View& g, double eps,
+                         const View& dx, const View& dweight, const View& dbias);
+void batch_norm(const View& x, const View& weight, const View& bias, double eps, const View& out);
+void batch_norm_gradient(const View& x, const View& weight, const View& g, double eps,
+                         const View& dx, const View& dweight, const View& dbias);
+void moments(const View& x, const View& mean, const View& var);
 void sgd_plain(const View& w, const View& g, const SgdStep& step, const View& new_w);
 void sgd(const View& w, const View& g, const View& u, const SgdStep& step, const View& new_w,
          const View& new_u);

@@ -25,17 +25,18 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 FUSED = os.environ.get("NEEDLE_FUSED", "1") != "0" and BACKEND == "nd"
 
 
-def fused(name: str) -> Callable[[Method], Method]:
+def fused(by: str | Callable[..., Any]) -> Callable[[Method], Method]:
     """Let ``needle.backend_ndarray.fused.<name>(self, *arrays)`` do the work of a method on arrays, where it can.
 
     Where it cannot (another axis, mixed dtypes, a device without the kernel), it returns NotImplemented, and the
-    method itself runs.
+    method itself runs. For a method on Tensors a function is given instead of a name: it makes the one node that the
+    method's several stand for.
     """
     if not FUSED:
         return lambda textbook: textbook
     from .backend_ndarray import fused as kernels
 
-    in_one_pass = getattr(kernels, name)
+    in_one_pass = getattr(kernels, by) if isinstance(by, str) else by
 
     def switch(textbook: Method) -> Method:
         @wraps(textbook)

@@ -153,13 +153,72 @@ def reductions() -> Iterator[Case]:
         yield Case(ops.Softmax, *softmaxes, [smooth(*shape)], f"{axis}")
         logs = partial(ops.logsoftmax, axis=axis), partial(scipy.special.log_softmax, axis=axis)
         yield Case(ops.LogSoftmax, *logs, [smooth(*shape)], f"{axis}")
+        pair = [smooth(*shape), smooth(*shape, seed=3)]
+        yield Case(ops.SoftmaxGradient, ops.SoftmaxGradient(axis), partial(softmax_adjoint, axis=axis), pair, f"{axis}")
+        logs = partial(logsoftmax_adjoint, axis=axis)
+        yield Case(ops.LogSoftmaxGradient, ops.LogSoftmaxGradient(axis), logs, pair, f"{axis}")
     for shape in [(3, 4), (1, 1), (2, 1)]:
-        yield Case(ops.SoftmaxLoss, ops.softmax_loss, cross_entropy, [smooth(*shape), positive(*shape)])
+        rows = [smooth(*shape), positive(*shape)]
+        yield Case(ops.SoftmaxLoss, ops.softmax_loss, cross_entropy, rows)
+        yield Case(ops.SoftmaxLossGradient, ops.SoftmaxLossGradient(), cross_entropy_adjoint, [*rows, smooth()])
 
 
 def cross_entropy(z: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The mean over rows of logsumexp(z) - sum(z y)."""
     return np.mean(scipy.special.logsumexp(z, axis=1) - np.sum(z * y, axis=1))
+
+
+def softmax_adjoint(s: np.ndarray, g: np.ndarray, axis: int) -> np.ndarray:
+    """g times the Jacobian of softmax, diag(s) - s s^T, for every run along the axis."""
+    return s * g - s * np.sum(s * g, axis=axis, keepdims=True)
+
+
+def logsoftmax_adjoint(y: np.ndarray, g: np.ndarray, axis: int) -> np.ndarray:
+    """g times the Jacobian of log-softmax, 1 - exp(y) for every run along the axis."""
+    return g - np.exp(y) * np.sum(g, axis=axis, keepdims=True)
+
+
+def cross_entropy_adjoint(z: np.ndarray, y: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """(softmax(z) - y) g / n."""
+    return (scipy.special.softmax(z, axis=1) - y) * g / len(z)
+
+
+def normalizations() -> Iterator[Case]:
+    """Layer and batch normalisation, their adjoints, and the moments of a batch."""
+    for shape, axis in [((4, 3), -1), ((2, 3, 4), -1), ((4, 3), 0), ((0, 3), -1), ((2, 1), -1)]:
+        function = ops.layer_norm if axis == -1 else ops.batch_norm
+        x, weight, bias = smooth(*shape), smooth(shape[-1], seed=5), smooth(shape[-1], seed=6)
+        of_axis = {"axis": axis, "eps": 0.1}
+        reference = partial(normalized, **of_axis)
+        yield Case(ops.Normalize, partial(function, eps=0.1), reference, [x, weight, bias], f"{axis}")
+        adjoint = partial(normalized_adjoint, **of_axis)
+        g = smooth(*shape, seed=7)
+        yield Case(ops.NormalizeGradient, ops.NormalizeGradient(axis, 0.1), adjoint, [x, weight, g], f"{axis}")
+    for shape in [(4, 3), (1, 2), (3, 0)]:
+        yield Case(ops.Moments, ops.moments, lambda x: (np.mean(x, axis=0), np.var(x, axis=0)), [smooth(*shape)])
+
+
+def normalized(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, axis: int, eps: float) -> np.ndarray:
+    """weight (x - mean) / sqrt(var + eps) + bias."""
+    with np.errstate(all="ignore"):
+        deviation = x - np.mean(x, axis=axis, keepdims=True)
+        return weight * deviation / np.sqrt(np.var(x, axis=axis, keepdims=True) + eps) + bias
+
+
+def normalized_adjoint(
+    x: np.ndarray, weight: np.ndarray, g: np.ndarray, axis: int, eps: float
+) -> tuple[np.ndarray, ...]:
+    """g times the Jacobians of `normalized`, that of x written out: for every run of the axis an n x n matrix."""
+    runs, weighted = np.moveaxis(x, axis, -1), np.moveaxis(g * weight, axis, -1)
+    n, dx = runs.shape[-1], np.zeros_like(runs)
+    for index in np.ndindex(runs.shape[:-1]):
+        deviation = runs[index] - runs[index].mean()
+        std = np.sqrt(np.var(runs[index]) + eps)
+        jacobian = (np.eye(n) - 1 / n) / std - np.outer(deviation, deviation) / (n * std**3)
+        dx[index] = weighted[index] @ jacobian
+    rows = tuple(range(x.ndim - 1))
+    normal = normalized(x, np.ones_like(weight), np.zeros_like(weight), axis, eps)
+    return np.moveaxis(dx, -1, axis), np.sum(g * normal, axis=rows), np.sum(g, axis=rows)
 
 
 def products() -> Iterator[Case]:
@@ -286,7 +345,16 @@ def added_at(g: np.ndarray, index: Any, shape: tuple[int, ...]) -> np.ndarray:
     return out
 
 
-CASES: list[Case] = [*elementwise(), *pairwise(), *reductions(), *products(), *layouts(), *joining(), *indexing()]
+CASES: list[Case] = [
+    *elementwise(),
+    *pairwise(),
+    *reductions(),
+    *normalizations(),
+    *products(),
+    *layouts(),
+    *joining(),
+    *indexing(),
+]
 
 
 def operator_classes() -> set[type[ndl.Op]]:

@@ -25,6 +25,11 @@ def _kernel(name: str, *arrays: NDArray) -> Callable[..., None] | None:
     return getattr(first.device, name, None)
 
 
+def _belong(x: NDArray, shape: tuple[int, ...], *arrays: NDArray) -> bool:
+    """Whether all arrays have that shape, and the dtype and device of `x`."""
+    return all(a.shape == shape and a.dtype == x.dtype and a.device is x.device for a in arrays)
+
+
 def _like(a: NDArray) -> NDArray:
     return new(a.shape, a.dtype, a.device)
 
@@ -42,12 +47,86 @@ def logsumexp(op: Any, a: NDArray) -> NDArray:
 
 def softmax(op: Any, a: NDArray) -> NDArray:
     """`needle.ops.Softmax.compute`, along the last axis."""
-    kernel, last = _kernel("softmax", a), len(a.shape) - 1
-    if kernel is None or normalize_axes(op.axes, len(a.shape), "softmax") != (last,):
+    return _along_last_axis("softmax", op, a)
+
+
+def logsoftmax(op: Any, a: NDArray) -> NDArray:
+    """`needle.ops.LogSoftmax.compute`, along the last axis."""
+    return _along_last_axis("logsoftmax", op, a)
+
+
+def softmax_gradient(op: Any, s: NDArray, g: NDArray) -> NDArray:
+    """`needle.ops.SoftmaxGradient.compute`, along the last axis."""
+    return _along_last_axis("softmax_gradient", op, s, g)
+
+
+def logsoftmax_gradient(op: Any, y: NDArray, g: NDArray) -> NDArray:
+    """`needle.ops.LogSoftmaxGradient.compute`, along the last axis."""
+    return _along_last_axis("logsoftmax_gradient", op, y, g)
+
+
+def _along_last_axis(name: str, op: Any, *arrays: NDArray) -> NDArray:
+    """A kernel whose arrays have one shape, for an op along the last axis."""
+    kernel, ndim = _kernel(name, *arrays), len(arrays[0].shape)
+    if kernel is None or normalize_axes(op.axes, ndim, name) != (ndim - 1,):
         return NotImplemented  # type: ignore[no-any-return]
-    out = _like(a)
-    kernel(a._view, out._view)
+    out = _like(arrays[0])
+    kernel(*[a._view for a in arrays], out._view)
     return out
+
+
+def softmax_loss(op: Any, z: NDArray, one_hot: NDArray) -> NDArray:
+    """`needle.ops.SoftmaxLoss.compute`."""
+    kernel = _kernel("softmax_loss", z, one_hot)
+    if kernel is None:
+        return NotImplemented  # type: ignore[no-any-return]
+    out = new((), z.dtype, z.device)
+    kernel(z._view, one_hot._view, out._view)
+    return out
+
+
+def softmax_loss_gradient(op: Any, z: NDArray, one_hot: NDArray, g: NDArray) -> NDArray:
+    """`needle.ops.SoftmaxLossGradient.compute`."""
+    kernel = _kernel("softmax_loss_gradient", z, one_hot)
+    if kernel is None or not _belong(z, (), g):
+        return NotImplemented  # type: ignore[no-any-return]
+    out = _like(z)
+    kernel(z._view, one_hot._view, g._view, out._view)
+    return out
+
+
+#: The kernels of normalisation along an axis.
+_NORMS = {-1: "layer_norm", 0: "batch_norm"}
+
+
+def normalize(op: Any, x: NDArray, weight: NDArray, bias: NDArray) -> NDArray:
+    """`needle.ops.Normalize.compute`."""
+    kernel = _kernel(_NORMS[op.axis], x)
+    if kernel is None or not _belong(x, x.shape[-1:], weight, bias):
+        return NotImplemented  # type: ignore[no-any-return]
+    out = _like(x)
+    kernel(x._view, weight._view, bias._view, op.eps, out._view)
+    return out
+
+
+def normalize_gradient(op: Any, x: NDArray, weight: NDArray, g: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """`needle.ops.NormalizeGradient.compute`."""
+    kernel = _kernel(_NORMS[op.axis] + "_gradient", x, g)
+    if kernel is None or not _belong(x, x.shape[-1:], weight):
+        return NotImplemented  # type: ignore[no-any-return]
+    dx, dweight, dbias = _like(x), _like(weight), _like(weight)
+    kernel(x._view, weight._view, g._view, op.eps, dx._view, dweight._view, dbias._view)
+    return dx, dweight, dbias
+
+
+def moments(op: Any, x: NDArray) -> tuple[NDArray, NDArray]:
+    """`needle.ops.Moments.compute`."""
+    kernel = _kernel("moments", x)
+    if kernel is None:
+        return NotImplemented  # type: ignore[no-any-return]
+    mean, var = (new(x.shape[1:], x.dtype, x.device) for _ in range(2))
+    kernel(x._view, mean._view, var._view)
+    return mean, var
 
 
 def sgd(optimizer: Any, u: NDArray | None, w: NDArray, g: NDArray) -> tuple[NDArray | None, NDArray]:

@@ -385,6 +385,103 @@ def softmax(a: View, out: View) -> None:
         _write(out, exponentials / np.sum(exponentials, axis=-1, keepdims=True))
 
 
+def logsoftmax(a: View, out: View) -> None:
+    """`out` <- a - log(sum exp a) along the last axis, without overflow."""
+    with np.errstate(all="ignore"):
+        exponentials, largest = _shifted_exp(a.as_numpy(), -1)
+        _write(out, a.as_numpy() - (np.log(np.sum(exponentials, axis=-1, keepdims=True)) + largest))
+
+
+def softmax_gradient(s: View, g: View, out: View) -> None:
+    """`out` <- s (g - sum(g s)), the sum along the last axis."""
+    y, h = s.as_numpy(), g.as_numpy()
+    with np.errstate(all="ignore"):
+        _write(out, y * (h - np.sum(h * y, axis=-1, keepdims=True)))
+
+
+def logsoftmax_gradient(y: View, g: View, out: View) -> None:
+    """`out` <- g - exp(y) sum(g), the sum along the last axis."""
+    with np.errstate(all="ignore"):
+        _write(out, g.as_numpy() - np.exp(y.as_numpy()) * np.sum(g.as_numpy(), axis=-1, keepdims=True))
+
+
+def softmax_loss(z: View, one_hot: View, out: View) -> None:
+    """`out`, without axes, <- (sum of logsumexp(z) of each row - sum of z one_hot) / n, for z and one_hot (n, k)."""
+    with np.errstate(all="ignore"):
+        exponentials, largest = _shifted_exp(z.as_numpy(), 1)
+        normalizer = np.log(np.sum(exponentials, axis=1, keepdims=True)) + largest
+        _write(out, (np.sum(normalizer) - np.sum(z.as_numpy() * one_hot.as_numpy())) / np.float64(z.shape[0]))
+
+
+def softmax_loss_gradient(z: View, one_hot: View, g: View, out: View) -> None:
+    """`out` <- (softmax(z) - one_hot) g / n, for z and one_hot (n, k) and g without axes."""
+    with np.errstate(all="ignore"):
+        exponentials, _ = _shifted_exp(z.as_numpy(), 1)
+        softmax_of_rows = exponentials / np.sum(exponentials, axis=1, keepdims=True)
+        _write(out, (softmax_of_rows - one_hot.as_numpy()) * (g.as_numpy() / np.float64(z.shape[0])))
+
+
+def _normal(x: View, axis: int, eps: float) -> tuple[Any, Any]:
+    """Return (x - mean) / sqrt(var + eps) along `axis`, and 1 / sqrt(var + eps)."""
+    centered = x.as_numpy() - np.sum(x.as_numpy(), axis=axis, keepdims=True) / x.shape[axis]
+    var = np.sum(centered * centered, axis=axis, keepdims=True) / x.shape[axis]
+    scale = 1 / np.sqrt(var + np.asarray(eps, x.dtype))
+    return centered * scale, scale
+
+
+def _normalize(axis: int, x: View, weight: View, bias: View, eps: float, out: View) -> None:
+    with np.errstate(all="ignore"):
+        _write(out, weight.as_numpy() * _normal(x, axis, eps)[0] + bias.as_numpy())
+
+
+def _normalize_gradient(
+    axis: int, x: View, weight: View, g: View, eps: float, dx: View, dweight: View, dbias: View
+) -> None:
+    with np.errstate(all="ignore"):
+        normal, scale = _normal(x, axis, eps)
+        u, rows, n = g.as_numpy() * weight.as_numpy(), tuple(range(len(x.shape) - 1)), x.shape[axis]
+        sums = np.sum(u, axis=axis, keepdims=True), np.sum(u * normal, axis=axis, keepdims=True)
+        _write(dx, scale * (u - sums[0] / n - normal * (sums[1] / n)))
+        _write(dweight, np.sum(g.as_numpy() * normal, axis=rows))
+        _write(dbias, np.sum(g.as_numpy(), axis=rows))
+
+
+def layer_norm(x: View, weight: View, bias: View, eps: float, out: View) -> None:
+    """`out` <- weight (x - mean) / sqrt(var + eps) + bias, mean and variance along the last axis of x (..., n).
+
+    `weight` and `bias` are (n,); the variance is 1/n sum (x - mean)^2. At least two axes.
+    """
+    _normalize(-1, x, weight, bias, eps, out)
+
+
+def layer_norm_gradient(x: View, weight: View, g: View, eps: float, dx: View, dweight: View, dbias: View) -> None:
+    """`dx`, `dweight`, `dbias` <- the adjoints of x, weight and bias in `layer_norm`, g being that of its result.
+
+    With u = g weight, n the normalised x and s = 1 / sqrt(var + eps): s (u - mean(u) - n mean(u n)), sum(g n), sum(g);
+    means along the axis of the normalisation, sums over all axes but the last.
+    """
+    _normalize_gradient(-1, x, weight, g, eps, dx, dweight, dbias)
+
+
+def batch_norm(x: View, weight: View, bias: View, eps: float, out: View) -> None:
+    """`out` <- weight (x - mean) / sqrt(var + eps) + bias, mean and variance along the first axis of x (m, n)."""
+    _normalize(0, x, weight, bias, eps, out)
+
+
+def batch_norm_gradient(x: View, weight: View, g: View, eps: float, dx: View, dweight: View, dbias: View) -> None:
+    """`dx`, `dweight`, `dbias` <- as `layer_norm_gradient`, with means along the first axis of x (m, n)."""
+    _normalize_gradient(0, x, weight, g, eps, dx, dweight, dbias)
+
+
+def moments(x: View, mean: View, var: View) -> None:
+    """`mean`, `var` (n,) <- the mean and 1/m sum (x - mean)^2 of each column of x (m, n)."""
+    with np.errstate(all="ignore"):
+        average = np.sum(x.as_numpy(), axis=0) / np.float64(x.shape[0])
+        _write(mean, average)
+        deviation = x.as_numpy() - average
+        _write(var, np.sum(deviation * deviation, axis=0) / np.float64(x.shape[0]))
+
+
 def _decayed(w: View, g: View, weight_decay: float) -> Any:
     """Return g + weight_decay * w; nothing is added if `weight_decay` is 0."""
     return g.as_numpy() + np.asarray(weight_decay, w.dtype) * w.as_numpy() if weight_decay else g.as_numpy()
@@ -438,7 +535,12 @@ def adam(
 
 
 #: The kernels that a device may lack.
-FUSED = ("logsumexp", "softmax", "sgd_plain", "sgd", "adam")
+FUSED = (
+    *("logsumexp", "softmax", "logsoftmax", "softmax_gradient", "logsoftmax_gradient"),
+    *("softmax_loss", "softmax_loss_gradient"),
+    *("layer_norm", "layer_norm_gradient", "batch_norm", "batch_norm_gradient", "moments"),
+    *("sgd_plain", "sgd", "adam"),
+)
 
 #: The name of every kernel of the interface: the functions above.
 KERNELS = tuple(

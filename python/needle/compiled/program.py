@@ -12,7 +12,8 @@ import numpy as np
 from .numbers import Tape
 
 #: Which operands a kernel writes to; of all others it is the last.
-OUTPUTS = {"fill": (0,), "sgd": (-2, -1), "adam": (-3, -2, -1)}
+OUTPUTS = {"fill": (0,), "sgd": (-2, -1), "adam": (-3, -2, -1), "moments": (-2, -1)}
+OUTPUTS |= {"layer_norm_gradient": (-3, -2, -1), "batch_norm_gradient": (-3, -2, -1)}
 
 #: Kernels that add to what is in their output.
 ACCUMULATING = {"scatter_add"}

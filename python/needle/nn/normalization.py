@@ -5,7 +5,27 @@ from __future__ import annotations
 from .. import init, ops
 from ..autograd import Tensor
 from ..backend_selection import Device
+from ..fused import fused
+from ..modes import no_grad
 from .module import Module, Parameter
+
+
+def _layer_norm(module: LayerNorm1d, x: Tensor) -> Tensor:
+    """`LayerNorm1d.forward` as one operator."""
+    if len(x.shape) < 2 or x.shape[-1] != module.dim:
+        return NotImplemented  # type: ignore[no-any-return]
+    return ops.layer_norm(x, module.weight, module.bias, module.eps)
+
+
+def _batch_norm(module: BatchNorm1d, x: Tensor) -> Tensor:
+    """`BatchNorm1d.forward` while training, as one operator, and one for the running estimates."""
+    if not module.training or len(x.shape) != 2 or x.shape[1] != module.dim:
+        return NotImplemented  # type: ignore[no-any-return]
+    with no_grad():
+        mean, var = ops.moments(x)
+    module._follow(module.running_mean, mean)
+    module._follow(module.running_var, var)
+    return ops.batch_norm(x, module.weight, module.bias, module.eps)
 
 
 class LayerNorm1d(Module):
@@ -39,6 +59,7 @@ class LayerNorm1d(Module):
         self.weight = Parameter(init.ones(dim, device=device, dtype=dtype))
         self.bias = Parameter(init.zeros(dim, device=device, dtype=dtype))
 
+    @fused(_layer_norm)
     def forward(self, x: Tensor) -> Tensor:
         """Normalize a tensor of shape (..., dim)."""
         if len(x.shape) < 2 or x.shape[-1] != self.dim:
@@ -99,6 +120,7 @@ class BatchNorm1d(Module):
         self.running_mean = init.zeros(dim, device=device, dtype=dtype)
         self.running_var = init.ones(dim, device=device, dtype=dtype)
 
+    @fused(_batch_norm)
     def forward(self, x: Tensor) -> Tensor:
         """Normalize a tensor of shape (batch, dim)."""
         if len(x.shape) != 2 or x.shape[1] != self.dim:

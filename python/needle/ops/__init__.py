@@ -1,6 +1,6 @@
 """The operators: one class each (`compute`, `gradient`), and the function that makes its node."""
 
-from . import compare, elementwise, functions, indexing, logarithmic, reduce, shape, tuples
+from . import compare, elementwise, functions, indexing, logarithmic, normalization, reduce, shape, tuples
 from . import matmul as _matmul
 from .compare import *
 from .elementwise import *
@@ -8,6 +8,7 @@ from .functions import *
 from .indexing import *
 from .logarithmic import *
 from .matmul import *
+from .normalization import *
 from .reduce import *
 from .shape import *
 from .tuples import *
@@ -19,6 +20,7 @@ __all__ = [
     *indexing.__all__,
     *logarithmic.__all__,
     *_matmul.__all__,
+    *normalization.__all__,
     *reduce.__all__,
     *shape.__all__,
     *tuples.__all__,

@@ -15,9 +15,12 @@ from .reduce import Reduction, summation
 
 __all__ = [
     "LogSoftmax",
+    "LogSoftmaxGradient",
     "LogSumExp",
     "Softmax",
+    "SoftmaxGradient",
     "SoftmaxLoss",
+    "SoftmaxLossGradient",
     "logsoftmax",
     "logsumexp",
     "softmax",
@@ -60,15 +63,32 @@ class _AlongLastAxis(Reduction):
 class LogSoftmax(_AlongLastAxis):
     """a - logsumexp(a) along one axis (the last by default); adjoint g - softmax(a) sum g."""
 
+    @fused("logsoftmax")
     def compute(self, a: Any) -> Any:
         """a - logsumexp(a)."""
         return a - LogSumExp(self.axes, keepdims=True).compute(a)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """g - exp(logsoftmax) sum(g), where logsoftmax is this node."""
+        return LogSoftmaxGradient(self.axes)(node, out_grad)
+
+
+class LogSoftmaxGradient(_AlongLastAxis):
+    """g - exp(y) sum(g): the adjoint of the input of `LogSoftmax`, from its output y and the adjoint g of that."""
+
+    @fused("logsoftmax_gradient")
+    def compute(self, y: Any, g: Any) -> Any:
+        """g - exp(y) sum(g)."""
+        return g - array_api.exp(y) * array_api.sum(g, axis=self.axes, keepdims=True)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """For the adjoint h, y: -h exp(y) sum(g); g: h - sum(h exp(y))."""
         from .functions import exp
 
-        return out_grad - exp(node) * self.spread(summation(out_grad, self.axes), node.shape)
+        y, g = node.inputs
+        weighted = out_grad * exp(y)
+        total = self.spread(summation(g, self.axes), y.shape)
+        return -weighted * total, out_grad - self.spread(summation(weighted, self.axes), y.shape)
 
 
 def logsoftmax(a: Tensor, axis: int = -1) -> Tensor:
@@ -86,7 +106,22 @@ class Softmax(_AlongLastAxis):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """s (g - sum(g s)), where s is this node."""
-        return node * (out_grad - self.spread(summation(out_grad * node, self.axes), node.shape))
+        return SoftmaxGradient(self.axes)(node, out_grad)
+
+
+class SoftmaxGradient(_AlongLastAxis):
+    """s (g - sum(g s)): the adjoint of the input of `Softmax`, from its output s and the adjoint g of that."""
+
+    @fused("softmax_gradient")
+    def compute(self, s: Any, g: Any) -> Any:
+        """s (g - sum(g s))."""
+        return s * (g - array_api.sum(g * s, axis=self.axes, keepdims=True))
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
+        """For the adjoint h, s: h (g - sum(g s)) - g sum(h s); g: s (h - sum(h s))."""
+        s, g = node.inputs
+        of_g, of_h = (self.spread(summation(x * s, self.axes), s.shape) for x in (g, out_grad))
+        return out_grad * (g - of_g) - g * of_h, s * (out_grad - of_h)
 
 
 def softmax(a: Tensor, axis: int = -1) -> Tensor:
@@ -100,6 +135,7 @@ class SoftmaxLoss(TensorOp):
     Adjoint of z: (softmax(z) - one_hot(y)) g / n.
     """
 
+    @fused("softmax_loss")
     def compute(self, z: Any, one_hot: Any) -> Any:
         """The sum of both terms over the rows, divided by their number."""
         normalizer = LogSumExp(1).compute(z)
@@ -110,8 +146,26 @@ class SoftmaxLoss(TensorOp):
         from .shape import broadcast_to
 
         z, one_hot = node.inputs
-        weight = broadcast_to(out_grad / z.shape[0], z.shape)
-        return (softmax(z) - one_hot) * weight, -z * weight if one_hot.requires_grad else None
+        dz = SoftmaxLossGradient()(z, one_hot, out_grad)
+        return dz, -z * broadcast_to(out_grad / z.shape[0], z.shape) if one_hot.requires_grad else None
+
+
+class SoftmaxLossGradient(TensorOp):
+    """(softmax(z) - one_hot(y)) g / n: the adjoint of z in `SoftmaxLoss`, from its inputs and its scalar adjoint g."""
+
+    @fused("softmax_loss_gradient")
+    def compute(self, z: Any, one_hot: Any, g: Any) -> Any:
+        """(softmax(z) - one_hot) g / n."""
+        return (Softmax(1).compute(z) - one_hot) * (g / z.shape[0])
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """For the adjoint h, z: that of softmax for h g / n; one_hot: -h g / n; g: sum(h (softmax(z) - one_hot)) / n."""
+        from .shape import broadcast_to
+
+        z, one_hot, g = node.inputs
+        s = softmax(z)
+        weighted = out_grad * broadcast_to(g / z.shape[0], z.shape)
+        return SoftmaxGradient()(s, weighted), -weighted, summation(out_grad * (s - one_hot)) / z.shape[0]
 
 
 def softmax_loss(z: Tensor, one_hot: Tensor) -> Tensor:

@@ -1,0 +1,143 @@
+"""Layer and batch normalisation, and the mean and variance of a batch: each one operator, with a derivative of its own.
+
+Written with operators on Tensors they stand in `needle.nn.normalization`; here each is one node and one kernel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd import TensorOp, TensorTuple, TensorTupleOp
+from ..backend_selection import array_api
+from ..fused import fused
+from ..tensor import Tensor
+from .functions import sqrt
+from .reduce import mean, summation
+from .shape import broadcast_to
+
+__all__ = ["Moments", "Normalize", "NormalizeGradient", "batch_norm", "layer_norm", "moments"]
+
+
+def _mean(a: Any, axis: int) -> Any:
+    return array_api.sum(a, axis=axis, keepdims=True) / a.shape[axis]
+
+
+def _normal(x: Any, axis: int, eps: float) -> tuple[Any, Any]:
+    """(x - mean) / sqrt(var + eps) along an axis, and 1 / sqrt(var + eps)."""
+    centered = x - _mean(x, axis)
+    scale = 1 / array_api.sqrt(_mean(centered * centered, axis) + eps)
+    return centered * scale, scale
+
+
+class Normalize(TensorOp):
+    """weight n + bias with n = (x - mean) / sqrt(var + eps); weight and bias belong to the last axis of x.
+
+    Mean and (biased) variance are taken along `axis`: -1 for layer normalisation, 0 for batch normalisation.
+    """
+
+    def __init__(self, axis: int, eps: float) -> None:
+        self.axis = axis
+        self.eps = eps
+
+    @fused("normalize")
+    def compute(self, x: Any, weight: Any, bias: Any) -> Any:
+        """weight (x - mean) / sqrt(var + eps) + bias."""
+        normal, _ = _normal(x, self.axis, self.eps)
+        return weight * normal + bias
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, ...]:
+        """All three by one op: see `NormalizeGradient`."""
+        x, weight, _ = node.inputs
+        dx, dweight, dbias = NormalizeGradient(self.axis, self.eps)(x, weight, out_grad)
+        return dx, dweight, dbias
+
+
+class NormalizeGradient(TensorTupleOp):
+    """The adjoints of x, weight and bias in `Normalize`, from x, weight and the adjoint g of its output.
+
+    With u = g weight, n the normalised x, s = 1 / sqrt(var + eps), and means along the axis,
+    (s (u - mean(u) - n mean(u n)),  sum(g n),  sum(g)); the sums run over all axes but the last.
+    """
+
+    def __init__(self, axis: int, eps: float) -> None:
+        self.axis = axis
+        self.eps = eps
+
+    @fused("normalize_gradient")
+    def compute(self, x: Any, weight: Any, g: Any) -> tuple[Any, Any, Any]:
+        """The three formulas above."""
+        normal, scale = _normal(x, self.axis, self.eps)
+        u, rows = g * weight, tuple(range(x.ndim - 1))
+        dx = scale * (u - _mean(u, self.axis) - normal * _mean(u * normal, self.axis))
+        return dx, array_api.sum(g * normal, axis=rows), array_api.sum(g, axis=rows)
+
+    def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> tuple[Tensor, Tensor, Tensor]:
+        """With J v = s (v - mean(v) - n mean(v n)), the (symmetric) derivative of n by x, applied to v.
+
+        The outputs are J u, sum(g n) and sum(g). For their adjoints h, p and q the product rule gives
+        g: weight J h + p n + q;  weight: sum(g J h);  x: J (p g) - s (n mean(h J u) + mean(u n) J h + mean(h n) J u).
+        """
+        x, weight, g = node.inputs
+        h, p, q = out_grad
+
+        def along(a: Tensor) -> Tensor:
+            return mean(a, self.axis, keepdims=True)
+
+        centered = x - along(x)
+        scale = 1 / sqrt(along(centered * centered) + self.eps)
+        normal = centered * scale
+
+        def jacobian(v: Tensor) -> Tensor:
+            return scale * (v - along(v) - normal * along(v * normal))  # type: ignore[no-any-return]
+
+        u = g * weight
+        of_u, of_h = jacobian(u), jacobian(h)
+        bend = normal * along(h * of_u) + along(u * normal) * of_h + along(h * normal) * of_u
+        rows = tuple(range(len(x.shape) - 1))
+        return jacobian(p * g) - scale * bend, summation(g * of_h, rows), weight * of_h + p * normal + q
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    """weight (x - mean) / sqrt(var + eps) + bias with mean and (biased) variance along the last axis of x (..., n)."""
+    if len(x.shape) < 2 or weight.shape != x.shape[-1:] or bias.shape != x.shape[-1:]:
+        raise ValueError(_misfit("layer_norm", "(..., n)", x, weight, bias))
+    return Normalize(-1, eps)(x, weight, bias)
+
+
+def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    """weight (x - mean) / sqrt(var + eps) + bias with mean and (biased) variance along the first axis of x (m, n)."""
+    if len(x.shape) != 2 or weight.shape != x.shape[-1:] or bias.shape != x.shape[-1:]:
+        raise ValueError(_misfit("batch_norm", "(m, n)", x, weight, bias))
+    return Normalize(0, eps)(x, weight, bias)
+
+
+def _misfit(name: str, wanted: str, x: Tensor, weight: Tensor, bias: Tensor) -> str:
+    return (
+        f"{name}: x must have shape {wanted}, weight and bias (n,); "
+        f"got x of shape {x.shape}, weight {weight.shape} and bias {bias.shape}"
+    )
+
+
+class Moments(TensorTupleOp):
+    """Mean and (biased) variance of every column of a matrix; adjoint of x: (p + 2 (x - mean) q) / m."""
+
+    @fused("moments")
+    def compute(self, x: Any) -> tuple[Any, Any]:
+        """1/m sum x and 1/m sum (x - mean)^2 over the m rows."""
+        m = x.shape[0]
+        average = array_api.sum(x, axis=0) / m
+        deviation = x - average
+        return average, array_api.sum(deviation * deviation, axis=0) / m
+
+    def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> Tensor:
+        """The mean's part in the variance cancels, as deviations add up to 0."""
+        (x,) = node.inputs
+        p, q = out_grad
+        return broadcast_to(p / x.shape[0], x.shape) + (x - node[0]) * (q * 2 / x.shape[0])
+
+
+def moments(x: Tensor) -> TensorTuple:
+    """Mean and (biased) variance of each column of a matrix x (m, n): two tensors of shape (n,)."""
+    if len(x.shape) != 2:
+        raise ValueError(f"moments: x must have shape (m, n); got {x.shape}")
+    return Moments()(x)
