@@ -284,6 +284,7 @@ void view_dealloc(PyObject* self) {
   Py_XDECREF(view->handle);
   Py_XDECREF(view->shape);
   Py_XDECREF(view->strides);
+  Py_XDECREF(view->stamp);
   view->view.~View();
   type->tp_free(self);
   Py_DECREF(type);
@@ -312,6 +313,19 @@ PyObject* view_dtype(PyObject* self, void*) {
 }
 PyObject* view_version(PyObject* self, void*) {
   return PyLong_FromLongLong(as_view(self)->view.array->version());
+}
+// A plain object() stands for the view and its buffer's version: it is compared by address, kept
+// from one call to the next, and the garbage collector need not look at it.
+PyObject* view_stamp(PyObject* self, void*) {
+  ViewObject* view = as_view(self);
+  const std::int64_t version = view->view.array->version();
+  if (!view->stamp || view->stamped_version != version) {
+    PyObject* stamp = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
+    if (!stamp) return nullptr;
+    Py_XSETREF(view->stamp, stamp);
+    view->stamped_version = version;
+  }
+  return Py_NewRef(view->stamp);
 }
 
 PyObject* view_repr(PyObject* self) {
@@ -342,6 +356,8 @@ PyGetSetDef view_getters[] = {
      nullptr},
     {"dtype", view_dtype, nullptr, "The dtype's name.", nullptr},
     {"version", view_version, nullptr, "How many kernels have written to its buffer.", nullptr},
+    {"stamp", view_stamp, nullptr, "Equal for the same view while nobody writes to its buffer.",
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyType_Slot view_slots[] = {

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from . import backend_selection as backend
-from .backend_selection import settled, stamp, stamps
+from .backend_selection import NDArray, settled, stamps
 from .modes import LAZY, modes, realize
 
 V = TypeVar("V", bound="Value")
@@ -130,8 +130,8 @@ class Value:
         The gradient that `backward` left here.
     keeps_grad : bool
         Whether `backward` leaves a gradient here although this is no leaf.
-    stamps, own_stamp
-        What identified the inputs' data and its own when it was computed: how a later change is noticed.
+    stamps : sequence
+        What identified the inputs' data and, last, its own when it was computed: how a later change is noticed.
     recorded_spec : Spec or tuple of Spec
         Of a lazy node only: its shape, dtype and device.
     """
@@ -143,7 +143,6 @@ class Value:
     grad: Any = None
     keeps_grad: bool = False
     stamps: Any = ()
-    own_stamp: object = None
     recorded_spec: Any = None
 
     @classmethod
@@ -157,22 +156,22 @@ class Value:
             _check_inputs(op, inputs)
             interpreter = modes.interpreters[-1] if modes.interpreters else LAZY
             return interpreter.make(cls, op, inputs)
+        arrays, in_graph = [], False
         try:
-            arrays = [x.cached_data if x.cached_data is not None else x.realize_cached_data() for x in inputs]
+            for x in inputs:
+                arrays.append(x.realize_cached_data() if x.cached_data is None else x.cached_data)
+                in_graph = in_graph or x.requires_grad
         except AttributeError:
             _check_inputs(op, inputs)
             raise
         node = cls.__new__(cls)
-        node.cached_data = settled(op.compute(*arrays))
-        if modes.grad_enabled:
-            for x in inputs:
-                if x.requires_grad:
-                    node.op = op
-                    node.inputs = inputs
-                    node.requires_grad = True
-                    node.stamps = stamps(arrays)
-                    node.own_stamp = stamp(node.cached_data)
-                    break
+        data = op.compute(*arrays)
+        node.cached_data = data if type(data) is NDArray else settled(data)
+        node.requires_grad = in_graph and modes.grad_enabled
+        if node.requires_grad:
+            node.op = op
+            node.inputs = inputs
+            node.stamps = stamps([*arrays, node.cached_data])
         return node
 
     @classmethod

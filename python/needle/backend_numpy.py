@@ -128,6 +128,6 @@ def stamp(data: Any) -> object:
     return None if data is None else _Identity(data)
 
 
-def stamps(data: list[Any]) -> list[object]:
+def stamps(data: list[Any]) -> tuple[object, ...]:
     """The stamp of each."""
-    return list(map(stamp, data))
+    return tuple(map(stamp, data))

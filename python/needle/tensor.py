@@ -106,7 +106,7 @@ class Tensor(Value):
         if self.cached_data is not None:
             return Tensor.make_const(self.cached_data)
         detached: Tensor = Tensor.make_const(None)
-        detached.op, detached.inputs, detached.stamps = Detach(), (self,), [None]
+        detached.op, detached.inputs, detached.stamps = Detach(), (self,), (None, None)
         detached.recorded_spec = self.recorded_spec
         return detached
 
@@ -275,6 +275,8 @@ def _apply(
 
 def as_number(value: Any) -> float | int | None:
     """`value` as a Python number if it is a number or an array of one element, else None."""
+    if type(value) is float or type(value) is int:
+        return value  # type: ignore[no-any-return]
     if isinstance(value, np.generic) or (isinstance(value, (np.ndarray, backend.NDArray)) and value.size == 1):
         return value.item()  # also of a np.float64, which is a float, but which NumPy does not treat as a weak one
     return value if isinstance(value, (int, float)) else None

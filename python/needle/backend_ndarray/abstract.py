@@ -24,22 +24,19 @@ def settled(data: Any) -> Any:
     return data
 
 
-_version = attrgetter("_view", "_view.version")
+_stamp = attrgetter("_view.stamp")
 
 
 def stamp(data: Any) -> object:
-    """What changes when data is replaced or written in place: an array's view and its buffer's version.
-
-    None for no data.
-    """
+    """What changes when data is replaced or written in place; None for no data."""
     if isinstance(data, tuple):
         return tuple(map(stamp, data))
-    return None if data is None else _version(data)
+    return None if data is None else _stamp(data)
 
 
-def stamps(data: list[Any]) -> list[object]:
+def stamps(data: list[Any]) -> tuple[object, ...]:
     """The stamp of each."""
     try:
-        return list(map(_version, data))
+        return tuple(map(_stamp, data))
     except AttributeError:  # a tuple of arrays, or a value that is not computed yet
-        return list(map(stamp, data))
+        return tuple(map(stamp, data))
