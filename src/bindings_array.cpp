@@ -197,12 +197,15 @@ struct NewView {
   View& view;
 
   NewView()
-      : object(py::reinterpret_steal<py::object>(view_type->tp_alloc(view_type, 0))),
-        view(construct(object.ptr())) {}
+      : object(py::reinterpret_steal<py::object>(allocate())), view(as_view(object.ptr())->view) {}
 
-  static View& construct(PyObject* self) {
+  // Not by tp_alloc, which would clear what the constructor of View clears.
+  static PyObject* allocate() {
+    ViewObject* self = PyObject_New(ViewObject, view_type);
     if (!self) throw py::error_already_set();
-    return *new (&as_view(self)->view) View;
+    new (&self->view) View;
+    self->handle = self->shape = self->strides = self->stamp = nullptr;
+    return reinterpret_cast<PyObject*>(self);
   }
   PyObject* release() { return object.release().ptr(); }
 };
@@ -341,8 +344,8 @@ PyObject* view_repr(PyObject* self) {
 
 PyMethodDef view_methods[] = {
     {"alloc", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(view_alloc)),
-     METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
-     "alloc($type, shape, dtype='float32', /)\n--\n\nA compact (row-major) view of a new buffer."},
+     METH_FASTCALL | METH_KEYWORDS | METH_STATIC,
+     "alloc(shape, dtype='float32')\n--\n\nA compact (row-major) view of a new buffer."},
     {"as_numpy", view_as_numpy, METH_NOARGS,
      "A read-only NumPy array over the same memory, which it keeps alive. No copy."},
     {nullptr, nullptr, 0, nullptr}};

@@ -85,7 +85,7 @@ class Op:
                 f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
             )
         for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
-            if grad is not None and grad.shape != x.shape:
+            if grad is not None and grad.form().shape != x.form().shape:
                 raise ValueError(
                     f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
                     f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
@@ -196,6 +196,13 @@ class Value:
         """Whether no op made this node."""
         return self.op is None
 
+    def form(self) -> Any:
+        """What tells the shape and the dtype: the data, or what was inferred of data that is not there yet.
+
+        A method and no property, since it is asked for at every operation and a property costs several times as much.
+        """
+        return self.recorded_spec if self.cached_data is None else self.cached_data
+
     @property
     def spec(self) -> Any:
         """Shape, dtype and device, known whether or not the node is computed."""
@@ -211,6 +218,10 @@ class Value:
 
 class TensorTuple(Value):
     """A node that holds a tuple of arrays. ``t[i]`` is a Tensor."""
+
+    def form(self) -> TensorTuple:
+        """The tuple itself, which tells its shape."""
+        return self
 
     @property
     def shape(self) -> Any:

@@ -176,6 +176,9 @@ def _stale(values: list[tuple[Value, str]]) -> Iterator[None]:
             value.cached_data = data
 
 
+_data_of = attrgetter("cached_data")
+
+
 def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
     """What `node` hands to each of its inputs: its op's gradient, on the data that the forward pass read.
 
@@ -187,27 +190,20 @@ def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
             "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
             "run the forward pass again, or keep the graph with create_graph=True"
         )
-    if _current_stamps(node) == node.stamps:
+    if stamps([*map(_data_of, node.inputs), node.cached_data]) == node.stamps:
         return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
     with _stale(_changed(node)):
         return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
 
 
-_data_of = attrgetter("cached_data")
-
-
-def _current_stamps(node: Any) -> Any:
-    """What ``node.stamps`` would be if the node were computed now."""
-    return stamps([*map(_data_of, node.inputs), node.cached_data])
-
-
 def _changed(node: Any) -> list[tuple[Value, str]]:
     """The values whose data `node` was computed from (or gave) and that hold other data now, and what to say of them."""
     roles = [(f"its input {position}", x) for position, x in enumerate(node.inputs)] + [("its output", node)]
+    now = stamps([value.cached_data for _, value in roles])
     return [
         (value, _changed_message(node, role, value))
-        for (role, value), before, now in zip(roles, node.stamps, _current_stamps(node))
-        if before is not None and before != now
+        for (role, value), before, after in zip(roles, node.stamps, now)
+        if before is not None and before != after
     ]
 
 

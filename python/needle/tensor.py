@@ -61,14 +61,12 @@ class Tensor(Value):
     @property
     def shape(self) -> tuple[int, ...]:
         """Extent of each axis."""
-        data = self.cached_data
-        return (self.recorded_spec if data is None else data).shape  # type: ignore[no-any-return]
+        return self.form().shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> str:
         """Name of the element type, such as ``"float32"``."""
-        data = self.cached_data
-        return str((self.recorded_spec if data is None else data).dtype)
+        return str(self.form().dtype)
 
     @property
     def device(self) -> Device:
@@ -275,8 +273,6 @@ def _apply(
 
 def as_number(value: Any) -> float | int | None:
     """`value` as a Python number if it is a number or an array of one element, else None."""
-    if type(value) is float or type(value) is int:
-        return value  # type: ignore[no-any-return]
     if isinstance(value, np.generic) or (isinstance(value, (np.ndarray, backend.NDArray)) and value.size == 1):
         return value.item()  # also of a np.float64, which is a float, but which NumPy does not treat as a weak one
     return value if isinstance(value, (int, float)) else None
