@@ -69,12 +69,16 @@ class Op:
 
         The default runs `compute` on arrays that have a shape but no elements.
         """
-        devices = {spec.device for value in inputs for spec in _flatten(value)}
-        if len(devices) > 1:
-            raise ValueError(f"{type(self).__name__}: inputs are on different devices: {sorted(map(str, devices))}")
-        device = devices.pop() if devices else backend.default_device()
-        with np.errstate(all="ignore"):  # under np the elements are zeros, of which nobody wants the logarithm
-            return spec_of(settled(self.compute(*map(_abstract, inputs))), device)
+        device = None
+        for value in inputs:
+            for spec in (value,) if isinstance(value, Spec) else value:
+                device = device or spec.device
+                if spec.device != device:
+                    raise ValueError(
+                        f"{type(self).__name__}: inputs are on different devices: {device} and {spec.device}"
+                    )
+        output = backend.compute_abstractly(self.compute, [_abstract(value) for value in inputs])
+        return spec_of(output, device or backend.default_device())
 
     def gradient_as_tuple(self, out_grad: Value, node: Value) -> tuple[Any, ...]:
         """`gradient`, always as a tuple with one entry per input, and checked: entry i has the shape of input i."""
@@ -277,10 +281,6 @@ def _check_inputs(op: Op, inputs: tuple[Any, ...]) -> None:
             raise TypeError(
                 f"{type(op).__name__}: input {position} must be a Tensor, not a {type(x).__name__}: ndl.Tensor(x)"
             )
-
-
-def _flatten(spec: Any) -> tuple[Spec, ...]:
-    return (spec,) if isinstance(spec, Spec) else spec
 
 
 def _abstract(spec: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,12 @@ def abstract_array(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return np.broadcast_to(np.zeros((), dtype=dtype), shape)
 
 
+def compute_abstractly(compute: Callable[..., Any], arrays: list[np.ndarray]) -> Any:
+    """What `compute` gives for abstract arrays; nobody wants to hear of the logarithms of their zeros."""
+    with np.errstate(all="ignore"):
+        return settled(compute(*arrays))
+
+
 def settled(data: Any) -> Any:
     """What a computation gave, as arrays: NumPy gives scalars where the result has no axes."""
     return tuple(map(np.asarray, data)) if isinstance(data, tuple) else np.asarray(data)
@@ -128,6 +135,6 @@ def stamp(data: Any) -> object:
     return None if data is None else _Identity(data)
 
 
-def stamps(data: list[Any]) -> tuple[object, ...]:
+def stamps(data: list[Any]) -> list[object]:
     """The stamp of each."""
-    return tuple(map(stamp, data))
+    return list(map(stamp, data))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .backend_selection import stamps
@@ -176,9 +175,6 @@ def _stale(values: list[tuple[Value, str]]) -> Iterator[None]:
             value.cached_data = data
 
 
-_data_of = attrgetter("cached_data")
-
-
 def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
     """What `node` hands to each of its inputs: its op's gradient, on the data that the forward pass read.
 
@@ -190,19 +186,20 @@ def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
             "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
             "run the forward pass again, or keep the graph with create_graph=True"
         )
-    if stamps([*map(_data_of, node.inputs), node.cached_data]) == node.stamps:
+    if stamps([x.cached_data for x in (*node.inputs, node)]) == node.stamps:
         return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
     with _stale(_changed(node)):
         return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
 
 
 def _changed(node: Any) -> list[tuple[Value, str]]:
-    """The values whose data `node` was computed from (or gave) and that hold other data now, and what to say of them."""
-    roles = [(f"its input {position}", x) for position, x in enumerate(node.inputs)] + [("its output", node)]
-    now = stamps([value.cached_data for _, value in roles])
+    """Of the values that `node` was made of, and itself, those whose data changed since; and what to say of each."""
+    values = (*node.inputs, node)
+    roles = [*(f"its input {position}" for position in range(len(node.inputs))), "its output"]
+    now = stamps([value.cached_data for value in values])
     return [
         (value, _changed_message(node, role, value))
-        for (role, value), before, after in zip(roles, node.stamps, now)
+        for value, role, before, after in zip(values, roles, node.stamps, now)
         if before is not None and before != after
     ]
 

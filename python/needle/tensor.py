@@ -104,7 +104,7 @@ class Tensor(Value):
         if self.cached_data is not None:
             return Tensor.make_const(self.cached_data)
         detached: Tensor = Tensor.make_const(None)
-        detached.op, detached.inputs, detached.stamps = Detach(), (self,), (None, None)
+        detached.op, detached.inputs, detached.stamps = Detach(), (self,), [None, None]
         detached.recorded_spec = self.recorded_spec
         return detached
 

@@ -45,7 +45,7 @@ def little_stack():
 
 @pytest.fixture(autouse=True)
 def no_garbage_collection():
-    """Have chains freed without the garbage collector, which takes a third of the time here and should not be needed."""
+    """Chains are freed without the garbage collector, which takes a third of the time here and is not needed."""
     gc.disable()
     yield
     gc.enable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from collections.abc import Callable
 from typing import Any
 
 from .device import Device, meta
@@ -19,24 +19,26 @@ def abstract_array(shape: tuple[int, ...], dtype: str) -> NDArray:
     return new(shape, dtype, meta())
 
 
+def compute_abstractly(compute: Callable[..., Any], arrays: list[NDArray]) -> Any:
+    """What `compute` gives for abstract arrays: abstract arrays."""
+    return compute(*arrays)
+
+
 def settled(data: Any) -> Any:
     """What a computation gave, as arrays, which it is."""
     return data
-
-
-_stamp = attrgetter("_view.stamp")
 
 
 def stamp(data: Any) -> object:
     """What changes when data is replaced or written in place; None for no data."""
     if isinstance(data, tuple):
         return tuple(map(stamp, data))
-    return None if data is None else _stamp(data)
+    return None if data is None else data._view.stamp
 
 
-def stamps(data: list[Any]) -> tuple[object, ...]:
+def stamps(data: list[Any]) -> list[object]:
     """The stamp of each."""
     try:
-        return tuple(map(_stamp, data))
+        return [array._view.stamp for array in data]
     except AttributeError:  # a tuple of arrays, or a value that is not computed yet
-        return tuple(map(stamp, data))
+        return list(map(stamp, data))
