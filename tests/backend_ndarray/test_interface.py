@@ -53,6 +53,19 @@ def test_views_of_one_buffer_share_its_version_and_address(name):
 
 
 @pytest.mark.parametrize("name", DEVICES)
+def test_a_stamp_is_another_one_after_a_write_and_for_another_view(name):
+    device = kernels_of(name)
+    a = device.View.alloc((2, 3))
+    part = device.View(a.handle, (3,), (1,), 3)
+    before = a.stamp
+    assert a.stamp == before and part.stamp != before
+    device.fill(part, 1)
+    assert a.stamp != before and a.stamp == a.stamp
+    stamps = [device.View.alloc((2, 3)).stamp for _ in range(10)]  # the memory of each is free for the next one
+    assert all(stamps.count(stamp) == 1 for stamp in stamps)
+
+
+@pytest.mark.parametrize("name", DEVICES)
 def test_as_numpy_is_read_only_and_keeps_the_buffer_alive(name):
     device = kernels_of(name)
     shown = view_of(device, np.arange(1e5)).as_numpy()
