@@ -28,6 +28,8 @@ struct ViewObject {
   PyObject* handle;   // the ArrayObject, or null until somebody asks
   PyObject* shape;    // a tuple, or null until somebody asks
   PyObject* strides;  // the same
+  PyObject* stamp;    // what view.stamp gave last, and the version it stands for
+  std::int64_t stamped_version;
 };
 
 extern PyTypeObject* array_type;

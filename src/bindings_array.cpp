@@ -197,12 +197,15 @@ struct NewView {
   View& view;
 
   NewView()
-      : object(py::reinterpret_steal<py::object>(view_type->tp_alloc(view_type, 0))),
-        view(construct(object.ptr())) {}
+      : object(py::reinterpret_steal<py::object>(allocate())), view(as_view(object.ptr())->view) {}
 
-  static View& construct(PyObject* self) {
+  // Not by tp_alloc, which would clear what the constructor of View clears.
+  static PyObject* allocate() {
+    ViewObject* self = PyObject_New(ViewObject, view_type);
     if (!self) throw py::error_already_set();
-    return *new (&as_view(self)->view) View;
+    new (&self->view) View;
+    self->handle = self->shape = self->strides = self->stamp = nullptr;
+    return reinterpret_cast<PyObject*>(self);
   }
   PyObject* release() { return object.release().ptr(); }
 };
@@ -284,6 +287,7 @@ void view_dealloc(PyObject* self) {
   Py_XDECREF(view->handle);
   Py_XDECREF(view->shape);
   Py_XDECREF(view->strides);
+  Py_XDECREF(view->stamp);
   view->view.~View();
   type->tp_free(self);
   Py_DECREF(type);
@@ -313,6 +317,19 @@ PyObject* view_dtype(PyObject* self, void*) {
 PyObject* view_version(PyObject* self, void*) {
   return PyLong_FromLongLong(as_view(self)->view.array->version());
 }
+// A plain object() stands for the view and its buffer's version: it is compared by address, kept
+// from one call to the next, and the garbage collector need not look at it.
+PyObject* view_stamp(PyObject* self, void*) {
+  ViewObject* view = as_view(self);
+  const std::int64_t version = view->view.array->version();
+  if (!view->stamp || view->stamped_version != version) {
+    PyObject* stamp = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
+    if (!stamp) return nullptr;
+    Py_XSETREF(view->stamp, stamp);
+    view->stamped_version = version;
+  }
+  return Py_NewRef(view->stamp);
+}
 
 PyObject* view_repr(PyObject* self) {
   return guarded([&] {
@@ -327,8 +344,8 @@ PyObject* view_repr(PyObject* self) {
 
 PyMethodDef view_methods[] = {
     {"alloc", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(view_alloc)),
-     METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
-     "alloc($type, shape, dtype='float32', /)\n--\n\nA compact (row-major) view of a new buffer."},
+     METH_FASTCALL | METH_KEYWORDS | METH_STATIC,
+     "alloc(shape, dtype='float32')\n--\n\nA compact (row-major) view of a new buffer."},
     {"as_numpy", view_as_numpy, METH_NOARGS,
      "A read-only NumPy array over the same memory, which it keeps alive. No copy."},
     {nullptr, nullptr, 0, nullptr}};
@@ -342,6 +359,8 @@ PyGetSetDef view_getters[] = {
      nullptr},
     {"dtype", view_dtype, nullptr, "The dtype's name.", nullptr},
     {"version", view_version, nullptr, "How many kernels have written to its buffer.", nullptr},
+    {"stamp", view_stamp, nullptr, "Equal for the same view while nobody writes to its buffer.",
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyType_Slot view_slots[] = {

@@ -85,8 +85,9 @@ class Scalar {
 
 // Elementwise ------------------------------------------------------------------------------------
 
-template <Unary op>
-PyObject* ewise_unary(const char* name, PyObject* const* args, Py_ssize_t count) {
+// The functions that take an operator are compiled once; the templates only name it.
+
+PyObject* run_unary(Unary op, const char* name, PyObject* const* args, Py_ssize_t count) {
   require_count(name, count, 2);
   const View& a = view_of(args[0], name, "a");
   const View& out = view_of(args[1], name, "out");
@@ -99,8 +100,12 @@ PyObject* ewise_unary(const char* name, PyObject* const* args, Py_ssize_t count)
   return written(out);
 }
 
-template <Binary op>
-void run_binary(const char* name, const View& a, const View& b, const View& out) {
+template <Unary op>
+PyObject* ewise_unary(const char* name, PyObject* const* args, Py_ssize_t count) {
+  return run_unary(op, name, args, count);
+}
+
+void run_binary(Binary op, const char* name, const View& a, const View& b, const View& out) {
   if (!defined_for(op, a.dtype())) {
     wrong_dtype(name, "a", a, op == Binary::kDiv ? "a float" : "a number");
   }
@@ -111,26 +116,35 @@ void run_binary(const char* name, const View& a, const View& b, const View& out)
   without_gil(out.size(), [&] { kernels().binary(op, a, b, out); });
 }
 
-template <Binary op>
-PyObject* ewise_binary(const char* name, PyObject* const* args, Py_ssize_t count) {
+PyObject* run_ewise(Binary op, const char* name, PyObject* const* args, Py_ssize_t count) {
   require_count(name, count, 3);
   const View& out = view_of(args[2], name, "out");
-  run_binary<op>(name, view_of(args[0], name, "a"), view_of(args[1], name, "b"), out);
+  run_binary(op, name, view_of(args[0], name, "a"), view_of(args[1], name, "b"), out);
   return written(out);
 }
 
-template <Binary op, bool reversed>
-PyObject* scalar_binary(const char* name, PyObject* const* args, Py_ssize_t count) {
+PyObject* run_scalar(Binary op, bool reversed, const char* name, PyObject* const* args,
+                     Py_ssize_t count) {
   require_count(name, count, 3);
   const View& a = view_of(args[0], name, "a");
   const View& out = view_of(args[2], name, "out");
   const Scalar scalar(args[1], a);
-  if constexpr (reversed) {
-    run_binary<op>(name, scalar.view(), a, out);
+  if (reversed) {
+    run_binary(op, name, scalar.view(), a, out);
   } else {
-    run_binary<op>(name, a, scalar.view(), out);
+    run_binary(op, name, a, scalar.view(), out);
   }
   return written(out);
+}
+
+template <Binary op>
+PyObject* ewise_binary(const char* name, PyObject* const* args, Py_ssize_t count) {
+  return run_ewise(op, name, args, count);
+}
+
+template <Binary op, bool reversed>
+PyObject* scalar_binary(const char* name, PyObject* const* args, Py_ssize_t count) {
+  return run_scalar(op, reversed, name, args, count);
 }
 
 PyObject* where(const char* name, PyObject* const* args, Py_ssize_t count) {

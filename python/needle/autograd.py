@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from . import backend_selection as backend
-from .backend_selection import settled, stamp, stamps
+from .backend_selection import NDArray, settled, stamps
 from .modes import LAZY, modes, realize
 
 V = TypeVar("V", bound="Value")
@@ -69,12 +69,16 @@ class Op:
 
         The default runs `compute` on arrays that have a shape but no elements.
         """
-        devices = {spec.device for value in inputs for spec in _flatten(value)}
-        if len(devices) > 1:
-            raise ValueError(f"{type(self).__name__}: inputs are on different devices: {sorted(map(str, devices))}")
-        device = devices.pop() if devices else backend.default_device()
-        with np.errstate(all="ignore"):  # under np the elements are zeros, of which nobody wants the logarithm
-            return spec_of(settled(self.compute(*map(_abstract, inputs))), device)
+        device = None
+        for value in inputs:
+            for spec in (value,) if isinstance(value, Spec) else value:
+                device = device or spec.device
+                if spec.device != device:
+                    raise ValueError(
+                        f"{type(self).__name__}: inputs are on different devices: {device} and {spec.device}"
+                    )
+        output = backend.compute_abstractly(self.compute, [_abstract(value) for value in inputs])
+        return spec_of(output, device or backend.default_device())
 
     def gradient_as_tuple(self, out_grad: Value, node: Value) -> tuple[Any, ...]:
         """`gradient`, always as a tuple with one entry per input, and checked: entry i has the shape of input i."""
@@ -85,7 +89,7 @@ class Op:
                 f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
             )
         for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
-            if grad is not None and grad.shape != x.shape:
+            if grad is not None and grad.form().shape != x.form().shape:
                 raise ValueError(
                     f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
                     f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
@@ -130,8 +134,8 @@ class Value:
         The gradient that `backward` left here.
     keeps_grad : bool
         Whether `backward` leaves a gradient here although this is no leaf.
-    stamps, own_stamp
-        What identified the inputs' data and its own when it was computed: how a later change is noticed.
+    stamps : sequence
+        What identified the inputs' data and, last, its own when it was computed: how a later change is noticed.
     recorded_spec : Spec or tuple of Spec
         Of a lazy node only: its shape, dtype and device.
     """
@@ -143,7 +147,6 @@ class Value:
     grad: Any = None
     keeps_grad: bool = False
     stamps: Any = ()
-    own_stamp: object = None
     recorded_spec: Any = None
 
     @classmethod
@@ -157,22 +160,22 @@ class Value:
             _check_inputs(op, inputs)
             interpreter = modes.interpreters[-1] if modes.interpreters else LAZY
             return interpreter.make(cls, op, inputs)
+        arrays, in_graph = [], False
         try:
-            arrays = [x.cached_data if x.cached_data is not None else x.realize_cached_data() for x in inputs]
+            for x in inputs:
+                arrays.append(x.realize_cached_data() if x.cached_data is None else x.cached_data)
+                in_graph = in_graph or x.requires_grad
         except AttributeError:
             _check_inputs(op, inputs)
             raise
         node = cls.__new__(cls)
-        node.cached_data = settled(op.compute(*arrays))
-        if modes.grad_enabled:
-            for x in inputs:
-                if x.requires_grad:
-                    node.op = op
-                    node.inputs = inputs
-                    node.requires_grad = True
-                    node.stamps = stamps(arrays)
-                    node.own_stamp = stamp(node.cached_data)
-                    break
+        data = op.compute(*arrays)
+        node.cached_data = data if type(data) is NDArray else settled(data)
+        node.requires_grad = in_graph and modes.grad_enabled
+        if node.requires_grad:
+            node.op = op
+            node.inputs = inputs
+            node.stamps = stamps([*arrays, node.cached_data])
         return node
 
     @classmethod
@@ -197,6 +200,13 @@ class Value:
         """Whether no op made this node."""
         return self.op is None
 
+    def form(self) -> Any:
+        """What tells the shape and the dtype: the data, or what was inferred of data that is not there yet.
+
+        A method and no property, since it is asked for at every operation and a property costs several times as much.
+        """
+        return self.recorded_spec if self.cached_data is None else self.cached_data
+
     @property
     def spec(self) -> Any:
         """Shape, dtype and device, known whether or not the node is computed."""
@@ -212,6 +222,10 @@ class Value:
 
 class TensorTuple(Value):
     """A node that holds a tuple of arrays. ``t[i]`` is a Tensor."""
+
+    def form(self) -> TensorTuple:
+        """The tuple itself, which tells its shape."""
+        return self
 
     @property
     def shape(self) -> Any:
@@ -267,10 +281,6 @@ def _check_inputs(op: Op, inputs: tuple[Any, ...]) -> None:
             raise TypeError(
                 f"{type(op).__name__}: input {position} must be a Tensor, not a {type(x).__name__}: ndl.Tensor(x)"
             )
-
-
-def _flatten(spec: Any) -> tuple[Spec, ...]:
-    return (spec,) if isinstance(spec, Spec) else spec
 
 
 def _abstract(spec: Any) -> Any:

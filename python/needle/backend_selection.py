@@ -13,7 +13,7 @@ BACKEND = os.environ.get("NEEDLE_BACKEND", "nd")
 if BACKEND == "nd":
     from . import backend_ndarray as array_api
     from .backend_ndarray import Device, NDArray, all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
-    from .backend_ndarray.abstract import abstract_array, as_array, settled, stamp, stamps
+    from .backend_ndarray.abstract import abstract_array, as_array, compute_abstractly, settled, stamp, stamps
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
     from numpy import ndarray as NDArray  # type: ignore[assignment]  # noqa: N812
@@ -23,6 +23,7 @@ elif BACKEND == "np":
         abstract_array,
         all_devices,
         as_array,
+        compute_abstractly,
         cpu,
         cpu_numpy,
         cuda,
@@ -43,6 +44,7 @@ __all__ = [
     "all_devices",
     "array_api",
     "as_array",
+    "compute_abstractly",
     "cpu",
     "cpu_numpy",
     "cuda",

@@ -73,7 +73,7 @@ class Lazy:
         node.inputs = inputs
         node.requires_grad = modes.grad_enabled and any(x.requires_grad for x in inputs)
         node.recorded_spec = op.infer(*[x.spec for x in inputs])
-        node.stamps = stamps([x.cached_data for x in inputs])
+        node.stamps = stamps([*(x.cached_data for x in inputs), None])
         return node
 
 
@@ -104,15 +104,13 @@ def _compute(node: Value) -> None:
     if node.op is None:
         raise RuntimeError("this value has neither data nor an op to compute it: was its graph freed?")
     for position, (x, made_with) in enumerate(zip(node.inputs, node.stamps)):
-        if stamp(x.cached_data) != (x.own_stamp if made_with is None else made_with):
+        if stamp(x.cached_data) != (x.stamps[-1] if made_with is None else made_with):
             raise RuntimeError(
                 f"{type(node.op).__name__}: the data of input {position} (shape {x.shape}) was replaced or written "
                 "in place after this lazy node was made and before it was computed; compute the node first"
             )
     arrays = [x.cached_data for x in node.inputs]
     node.cached_data = settled(node.op.compute(*arrays))
-    node.own_stamp = stamp(node.cached_data)
-    if node.requires_grad:
-        node.stamps = stamps(arrays)
-    else:
-        node.op, node.inputs, node.stamps = None, (), ()
+    node.stamps = stamps([*arrays, node.cached_data])
+    if not node.requires_grad:
+        node.op, node.inputs, node.stamps = None, (), node.stamps[-1:]

@@ -12,12 +12,10 @@ Walking in reverse topological order, a node is reached when all its consumers h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import reduce
-from operator import add
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .backend_selection import stamp, stamps
+from .backend_selection import stamps
 from .modes import enable_grad, modes, no_grad
 
 if TYPE_CHECKING:
@@ -60,6 +58,7 @@ def compute_gradient_of_variables(output_tensor: Tensor, out_grad: Tensor) -> No
     """
     shares: dict[Value, list[Any]] = {output_tensor: [out_grad]}
     order = find_topo_sort([output_tensor])
+    freeing = not modes.grad_enabled
     while order:
         node = order.pop()
         if node not in shares:
@@ -69,19 +68,20 @@ def compute_gradient_of_variables(output_tensor: Tensor, out_grad: Tensor) -> No
             node.grad = in_dtype_of(node, adjoint)
         if node.op is None:
             continue
-        with forward_data(node):
-            gradients = node.op.gradient_as_tuple(adjoint, node)
-        for x, gradient in zip(node.inputs, gradients):
+        for x, gradient in zip(node.inputs, gradients_of_inputs(node, adjoint)):
             if gradient is not None and x.requires_grad:
                 shares.setdefault(x, []).append(gradient)
-        if not modes.grad_enabled and node.cached_data is not None:
-            node.inputs, node.stamps = FREED, ()
+        if freeing and node.cached_data is not None:
+            node.inputs, node.stamps = FREED, node.stamps[-1:]
 
 
 def sum_node_list(node_list: list[Any]) -> Any:
     """The sum of the nodes, without an addition to zero in front; None stands for no share."""
-    nodes = [node for node in node_list if node is not None]
-    return reduce(add, nodes) if nodes else None
+    total = None
+    for node in node_list:
+        if node is not None:
+            total = node if total is None else total + node
+    return total
 
 
 def in_dtype_of(leaf: Any, adjoint: Any) -> Any:
@@ -175,31 +175,33 @@ def _stale(values: list[tuple[Value, str]]) -> Iterator[None]:
             value.cached_data = data
 
 
-_UNCHANGED = nullcontext()
+def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
+    """What `node` hands to each of its inputs: its op's gradient, on the data that the forward pass read.
 
-
-def forward_data(node: Any) -> AbstractContextManager[None]:
-    """A block in which the gradient of `node` may read the data that the forward pass read, and nothing newer.
-
-    Data that was replaced or written in place since the node was computed cannot be read within the block: a derivative
-    that needs it raises, one that does not (that of a sum, say) goes through.
+    Data that was replaced or written in place since the node was computed cannot be read meanwhile: a derivative that
+    needs it raises, one that does not (that of a sum, say) goes through.
     """
     if node.inputs is FREED:
         raise RuntimeError(
             "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
             "run the forward pass again, or keep the graph with create_graph=True"
         )
-    now = stamps([x.cached_data for x in node.inputs])
-    if now == node.stamps and stamp(node.cached_data) == node.own_stamp:
-        return _UNCHANGED
-    changed = [
-        (x, _changed_message(node, f"its input {position}", x))
-        for position, (x, before, after) in enumerate(zip(node.inputs, node.stamps, now))
+    if stamps([x.cached_data for x in (*node.inputs, node)]) == node.stamps:
+        return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
+    with _stale(_changed(node)):
+        return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
+
+
+def _changed(node: Any) -> list[tuple[Value, str]]:
+    """Of the values that `node` was made of, and itself, those whose data changed since; and what to say of each."""
+    values = (*node.inputs, node)
+    roles = [*(f"its input {position}" for position in range(len(node.inputs))), "its output"]
+    now = stamps([value.cached_data for value in values])
+    return [
+        (value, _changed_message(node, role, value))
+        for value, role, before, after in zip(values, roles, node.stamps, now)
         if before is not None and before != after
     ]
-    if node.own_stamp is not None and stamp(node.cached_data) != node.own_stamp:
-        changed.append((node, _changed_message(node, "its output", node)))
-    return _stale(changed)
 
 
 def _changed_message(node: Any, role: str, value: Any) -> str:

@@ -61,14 +61,12 @@ class Tensor(Value):
     @property
     def shape(self) -> tuple[int, ...]:
         """Extent of each axis."""
-        data = self.cached_data
-        return (self.recorded_spec if data is None else data).shape  # type: ignore[no-any-return]
+        return self.form().shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> str:
         """Name of the element type, such as ``"float32"``."""
-        data = self.cached_data
-        return str((self.recorded_spec if data is None else data).dtype)
+        return str(self.form().dtype)
 
     @property
     def device(self) -> Device:
@@ -106,7 +104,7 @@ class Tensor(Value):
         if self.cached_data is not None:
             return Tensor.make_const(self.cached_data)
         detached: Tensor = Tensor.make_const(None)
-        detached.op, detached.inputs, detached.stamps = Detach(), (self,), [None]
+        detached.op, detached.inputs, detached.stamps = Detach(), (self,), [None, None]
         detached.recorded_spec = self.recorded_spec
         return detached
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -50,6 +50,34 @@ def test_six_frames_lead_from_the_users_line_to_the_kernel(device):
         stack = frames_at_the_kernel(user, "matmul")
         assert stack[:2] == ["__matmul__", "compute"] and stack[-2:] == ["__matmul__", "user"]
         assert len(stack) <= 6, stack
+
+
+def frames_entered(work: Callable[[], object]) -> int:
+    """How many Python functions `work` calls."""
+    events: list[str] = []
+    sys.setprofile(lambda frame, event, argument: events.append(event))
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return events.count("call") - 1
+
+
+@nd_only
+def test_an_operation_takes_few_frames_forward_and_backward():
+    """The chain of the benchmark `overhead`: what it costs is the number of Python functions it goes through."""
+    x, seed = tensor(np.ones((8, 8))), tensor(np.ones((8, 8)), requires_grad=False)
+    outputs = []
+
+    def forward():
+        y = x
+        for _ in range(50):
+            y = y + 1.0 * y
+        outputs.append(y)
+
+    assert frames_entered(forward) <= 100 * 15
+    assert frames_entered(lambda: outputs[0].backward(seed, create_graph=False)) <= 100 * 25
+    np.testing.assert_array_equal(x.grad.numpy(), np.full((8, 8), 2.0**50, "float32"))
 
 
 def look_at(value: Any, depth: int = 3, seen: dict[int, Any] | None = None) -> None:

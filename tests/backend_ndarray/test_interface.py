@@ -26,7 +26,7 @@ def test_every_device_offers_every_kernel(name):
     assert missing == (list(spec.FUSED) if name == "minimal" else [])
     array, view = device.Array(6, "int32"), device.View.alloc((2, 3))
     assert not [name for name in ("size", "dtype", "nbytes", "version", "ptr", "borrow") if not hasattr(array, name)]
-    attributes = ("handle", "shape", "strides", "offset", "dtype", "version", "as_numpy")
+    attributes = ("handle", "shape", "strides", "offset", "dtype", "version", "stamp", "as_numpy")
     assert not [name for name in attributes if not hasattr(view, name)]
 
 
@@ -50,6 +50,19 @@ def test_views_of_one_buffer_share_its_version_and_address(name):
     device.fill(part, 1)
     assert (a.version, part.version, a.handle.version) == (1, 1, 1)
     assert part.handle.ptr() == a.handle.ptr()
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_stamp_is_another_one_after_a_write_and_for_another_view(name):
+    device = kernels_of(name)
+    a = device.View.alloc((2, 3))
+    part = device.View(a.handle, (3,), (1,), 3)
+    before = a.stamp
+    assert a.stamp == before and part.stamp != before
+    device.fill(part, 1)
+    assert a.stamp != before and a.stamp == a.stamp
+    stamps = [device.View.alloc((2, 3)).stamp for _ in range(10)]  # the memory of each is free for the next one
+    assert all(stamps.count(stamp) == 1 for stamp in stamps)
 
 
 @pytest.mark.parametrize("name", DEVICES)

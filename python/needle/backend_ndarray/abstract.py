@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from collections.abc import Callable
 from typing import Any
 
 from .device import Device, meta
@@ -19,27 +19,26 @@ def abstract_array(shape: tuple[int, ...], dtype: str) -> NDArray:
     return new(shape, dtype, meta())
 
 
+def compute_abstractly(compute: Callable[..., Any], arrays: list[NDArray]) -> Any:
+    """What `compute` gives for abstract arrays: abstract arrays."""
+    return compute(*arrays)
+
+
 def settled(data: Any) -> Any:
     """What a computation gave, as arrays, which it is."""
     return data
 
 
-_version = attrgetter("_view", "_view.version")
-
-
 def stamp(data: Any) -> object:
-    """What changes when data is replaced or written in place: an array's view and its buffer's version.
-
-    None for no data.
-    """
+    """What changes when data is replaced or written in place; None for no data."""
     if isinstance(data, tuple):
         return tuple(map(stamp, data))
-    return None if data is None else _version(data)
+    return None if data is None else data._view.stamp
 
 
 def stamps(data: list[Any]) -> list[object]:
     """The stamp of each."""
     try:
-        return list(map(_version, data))
+        return [array._view.stamp for array in data]
     except AttributeError:  # a tuple of arrays, or a value that is not computed yet
         return list(map(stamp, data))

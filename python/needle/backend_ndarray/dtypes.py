@@ -62,7 +62,7 @@ def sum_dtype(dtype: str) -> str:
 
 def scalar_dtype(dtype: str, number: float | int | bool) -> str:
     """The dtype of an operation between an array of `dtype` and a Python number, which is weak: it adapts if it can."""
-    if isinstance(number, bool) or is_float(dtype):
+    if dtype in ("float32", "float64") or isinstance(number, bool):
         return dtype
     if isinstance(number, float):
         return "float32"

@@ -13,25 +13,44 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import ndarray_backend_numpy as spec
+from .layout import compact_strides
 
 __device_name__ = "meta"
 
-_ONE_ELEMENT = bytes(8)  # as large as the largest dtype
-
 
 class Array(spec.Array):
-    """The size and the dtype of a buffer: all its elements are one and the same, which nobody reads or writes."""
+    """The size and the dtype of a buffer that is not there."""
 
-    __slots__ = ()
+    __slots__ = ("_dtype", "_size")
 
     def __init__(self, size: int, dtype: str = "float32") -> None:
-        self.array = np.ndarray((size,), dtype, _ONE_ELEMENT, strides=(0,))
+        self._size = size
+        self._dtype = dtype
         self.version = 0
 
     @classmethod
     def borrow(cls, array: np.ndarray) -> Array:
         """Take the size and the dtype of a NumPy array."""
         return cls(array.size, str(array.dtype))
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._size
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype."""
+        return self._dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes that the elements would take."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+    def ptr(self) -> int:
+        """Return 0, which is nobody's address."""
+        return 0
 
 
 class View(spec.View):
@@ -42,7 +61,7 @@ class View(spec.View):
     @classmethod
     def alloc(cls, shape: tuple[int, ...], dtype: str = "float32") -> View:
         """Make a compact (row-major) view of a new buffer."""
-        return cls(Array(math.prod(shape), dtype), shape, cls.compact_strides(shape))
+        return cls(Array(math.prod(shape), dtype), shape, compact_strides(shape))
 
     def as_numpy(self) -> NoReturn:
         """Raise TypeError: there are no values to give."""

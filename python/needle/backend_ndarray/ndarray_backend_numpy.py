@@ -116,6 +116,11 @@ class View:
         """The version of the buffer."""
         return self.handle.version
 
+    @property
+    def stamp(self) -> object:
+        """Equal for the same view while nobody writes to its buffer, and never otherwise."""
+        return self, self.handle.version
+
     def as_numpy(self) -> np.ndarray:
         """Return a read-only NumPy array over the same memory, which it keeps alive. No copy."""
         array = self._writable()

@@ -57,7 +57,7 @@ class EWiseAdd(ElementwiseOp):
 
 def add(a: Tensor, b: Tensor) -> Tensor:
     """a + b, elementwise."""
-    return EWiseAdd()(*match(a, b, "add"))
+    return Tensor.make_from_op(EWiseAdd(), match(a, b, "add"))
 
 
 class AddScalar(TensorOp):
@@ -95,7 +95,7 @@ class EWiseMul(ElementwiseOp):
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
     """a * b, elementwise."""
-    return EWiseMul()(*match(a, b, "multiply"))
+    return Tensor.make_from_op(EWiseMul(), match(a, b, "multiply"))
 
 
 class MulScalar(TensorOp):
@@ -139,7 +139,7 @@ class EWisePow(ElementwiseOp):
 
 def power(a: Tensor, b: Tensor) -> Tensor:
     """a ** b, elementwise."""
-    return EWisePow()(*match(a, b, "power"))
+    return Tensor.make_from_op(EWisePow(), match(a, b, "power"))
 
 
 class PowerScalar(TensorOp):
@@ -180,7 +180,7 @@ class EWiseDiv(ElementwiseOp):
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
     """a / b, elementwise."""
-    return EWiseDiv()(*match(a, b, "divide"))
+    return Tensor.make_from_op(EWiseDiv(), match(a, b, "divide"))
 
 
 class DivScalar(TensorOp):
@@ -238,7 +238,7 @@ class Maximum(ElementwiseOp):
 
 def maximum(a: Tensor, b: Tensor) -> Tensor:
     """The larger of a and b, elementwise."""
-    return Maximum()(*match(a, b, "maximum"))
+    return Tensor.make_from_op(Maximum(), match(a, b, "maximum"))
 
 
 class Minimum(ElementwiseOp):
@@ -259,7 +259,7 @@ class Minimum(ElementwiseOp):
 
 def minimum(a: Tensor, b: Tensor) -> Tensor:
     """The smaller of a and b, elementwise."""
-    return Minimum()(*match(a, b, "minimum"))
+    return Tensor.make_from_op(Minimum(), match(a, b, "minimum"))
 
 
 class Where(TensorOp):

@@ -17,7 +17,7 @@ class ElementwiseOp(TensorOp):
     def __call__(self, *args: Any) -> Tensor:
         """Make the node for ``op(a, b)``."""
         a, b = args
-        if a.shape != b.shape:
+        if a.form().shape != b.form().shape:
             raise ValueError(
                 f"{type(self).__name__}: shapes {a.shape} and {b.shape} differ; the op takes equal shapes, "
                 "the operators and named functions (a + b, ndl.add(a, b)) broadcast"
@@ -30,9 +30,10 @@ def match(a: Tensor, b: Tensor, name: str) -> tuple[Tensor, Tensor]:
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
         like = a if isinstance(a, Tensor) else b
         a, b = as_tensor(a, like), as_tensor(b, like)
-    if a.dtype != b.dtype:
+    x, y = a.form(), b.form()
+    if x.dtype != y.dtype:
         a, b = promote(a, b)
-    if a.shape != b.shape:
+    if x.shape != y.shape:
         a, b = broadcast_together(name, a, b)
     return a, b
 
@@ -91,6 +92,8 @@ def weak_dtype(number: float | int | bool, dtype: str) -> str:
 
 def scalar_of(value: Any, name: str) -> float | int:
     """`value` as the Python number that an op keeps; errors say the function's `name`."""
+    if type(value) is float or type(value) is int:
+        return value
     number = as_number(value)
     if number is None:
         raise TypeError(f"{name}: the scalar must be a number or an array of one element, not {value!r}")
