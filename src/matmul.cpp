@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "matmul_dot.h"
+#include "matmul_kernel.h"
 #include "parallel.h"
 
 namespace needle::NEEDLE_ISA {
