@@ -39,6 +39,8 @@ extern PyTypeObject* view_type;
 void add_types(PyObject* module);
 // Adds the kernels that are called for every operation.
 void add_kernels(PyObject* module);
+// Adds the matrix product, and each rung of its ladder.
+void add_products(PyObject* module);
 // Adds the kernels that do the work of several in one pass.
 void add_fused_kernels(PyObject* module);
 

@@ -180,7 +180,7 @@ PyObject* fill(const char* name, PyObject* const* args, Py_ssize_t count) {
   return written(out);
 }
 
-// Reductions and products ------------------------------------------------------------------------
+// Reductions -------------------------------------------------------------------------------------
 
 template <Reduction op>
 PyObject* reduce(const char* name, PyObject* const* args, Py_ssize_t count) {
@@ -193,37 +193,6 @@ PyObject* reduce(const char* name, PyObject* const* args, Py_ssize_t count) {
     throw py::value_error(std::string(name) + ": nothing to choose from in " + describe(a));
   }
   without_gil(a.size(), [&] { kernels().reduce(op, a, out); });
-  return written(out);
-}
-
-// Checks the operands of a matrix product; the number of multiplications.
-std::int64_t require_product(const char* name, const View& a, const View& b, const View& out) {
-  if (a.dtype() == DType::kBool) wrong_dtype(name, "a", a, "a number");
-  require_dtype(name, "b", b, a.dtype());
-  require_dtype(name, "out", out, a.dtype());
-  const int row = a.ndim - 2;
-  const int column = a.ndim - 1;
-  bool fits = row >= 0 && b.ndim == a.ndim && out.ndim == a.ndim;
-  for (int axis = 0; fits && axis < row; ++axis) {
-    fits = a.shape[axis] == b.shape[axis] && a.shape[axis] == out.shape[axis];
-  }
-  if (!fits || a.shape[column] != b.shape[row] || out.shape[row] != a.shape[row] ||
-      out.shape[column] != b.shape[column]) {
-    throw py::value_error(std::string(name) + ": shapes do not fit: " + describe(a) + " @ " +
-                          describe(b) + " -> " + describe(out));
-  }
-  return out.size() * a.shape[column];
-}
-
-template <bool naive>
-PyObject* matmul(const char* name, PyObject* const* args, Py_ssize_t count) {
-  require_count(name, count, 3);
-  const View& a = view_of(args[0], name, "a");
-  const View& b = view_of(args[1], name, "b");
-  const View& out = view_of(args[2], name, "out");
-  const std::int64_t products = require_product(name, a, b, out);
-  without_gil(products / 16,
-              [&] { naive ? matmul_naive(a, b, out) : kernels().matmul(a, b, out); });
   return written(out);
 }
 
@@ -321,8 +290,6 @@ void add_kernels(PyObject* module) {
   add_reductions(table, std::make_index_sequence<kReductions>());
   table.add<where>("where", "condition, a, b, out");
   table.add<copy>("copy", "a, out");
-  table.add<matmul<false>>("matmul", "a, b, out");
-  table.add<matmul<true>>("matmul_naive", "a, b, out");
   table.add<gather>("gather", "a, indices, axis, out");
   table.add<scatter_add>("scatter_add", "a, indices, axis, out");
   table.add<set_one_hot>("set_one_hot", "indices, out");

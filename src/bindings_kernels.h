@@ -120,9 +120,10 @@ struct Function {
 class Table {
  public:
   template <Kernel kernel>
-  void add(const std::string& name, const std::string& arguments) {
+  void add(const std::string& name, const std::string& arguments,
+           const std::string& documentation = "See ndarray_backend_numpy.") {
     const KernelName& entry = names_.emplace_back(
-        KernelName{name, name + "(" + arguments + ", /)\n--\n\n" + "See ndarray_backend_numpy."});
+        KernelName{name, name + "(" + arguments + ", /)\n--\n\n" + documentation});
     Function<kernel>::name = entry.name.c_str();
     methods_.push_back(
         {entry.name.c_str(),

@@ -14,6 +14,7 @@ Kernels kernels() {
           copy,
           reduce,
           matmul,
+          matmul_rung,
           logsumexp,
           softmax,
           logsoftmax,

@@ -28,6 +28,8 @@ enum class Binary {
   kLt
 };
 enum class Reduction { kSum, kMax, kMin, kArgmax };
+// The ways to multiply matrices that `matmul` chooses from.
+enum class Rung { kSimd, kPacked, kDot };
 
 // The numbers of one step of an optimizer, which each kernel rounds to the dtype it works in.
 struct SgdStep {
@@ -52,6 +54,7 @@ struct Kernels {
   void (*copy)(const View& a, const View& out);
   void (*reduce)(Reduction op, const View& a, const View& out);
   void (*matmul)(const View& a, const View& b, const View& out);
+  void (*matmul_rung)(Rung rung, const View& a, const View& b, const View& out);  // of floats
   void (*logsumexp)(const View& a, const View& out);
   void (*softmax)(const View& a, const View& out);
   void (*logsoftmax)(const View& a, const View& out);
@@ -83,6 +86,7 @@ void where(const View& condition, const View& a, const View& b, const View& out)
 void copy(const View& a, const View& out);
 void reduce(Reduction op, const View& a, const View& out);
 void matmul(const View& a, const View& b, const View& out);
+void matmul_rung(Rung rung, const View& a, const View& b, const View& out);
 void logsumexp(const View& a, const View& out);
 void softmax(const View& a, const View& out);
 void logsoftmax(const View& a, const View& out);
@@ -127,6 +131,8 @@ void gather(const View& a, const View& indices, int axis, const View& out);
 void scatter_add(const View& a, const View& indices, int axis, const View& out);
 void set_one_hot(const View& indices, const View& out);
 
+// By way of tiles, float32 and float64.
+void matmul_tiled(const View& a, const View& b, const View& out);
 // The product of two matrices that were cut into tiles beforehand: element (i, j, y, x) of an
 // operand is row y, column x of the tile in tile-row i, tile-column j; all row-major. `m`, `n`
 // and `p` count elements and are multiples of kTileSize: out (m, p) <- a (m, n) b (n, p).

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "matmul_dot.h"
+#include "matmul_kernel.h"
 #include "parallel.h"
 
 namespace needle::NEEDLE_ISA {
@@ -51,15 +51,23 @@ bool suits_dot(const Product<T>& product) {
          product.a.cols >= 32 * product.c.rows;
 }
 
+// Packing beats reading rows that are far apart, or too many for the caches; but not for one row of
+// tiles, which reads everything once.
+template <typename T>
+bool suits_packed(const Product<T>& product) {
+  const auto& [a, b, c] = product;
+  const int64_t bytes = (c.rows + c.cols) * a.cols * static_cast<int64_t>(sizeof(T));
+  return c.rows > kTileRows && (bytes > kInPlaceBytes || rows_collide(a));
+}
+
 // One tile. Whether by dot products is settled for the whole product, because it shows in the last
 // bits; the other two rungs agree in them, so here each tile takes the one that suits it.
 template <typename T>
 void multiply(const Product<T>& tile, bool by_dot) {
   const auto& [a, b, c] = tile;
-  const int64_t bytes = (c.rows + c.cols) * a.cols * static_cast<int64_t>(sizeof(T));
   if (by_dot) {
     multiply_dot(a, b, c);
-  } else if (c.rows > kTileRows && (bytes > kInPlaceBytes || rows_collide(a))) {
+  } else if (suits_packed(tile)) {
     multiply_packed(a, b, c);
   } else {
     multiply_simd(a, b, c);
@@ -88,19 +96,34 @@ struct Cut {
   int64_t down, across;
 };
 
-// Of all ways to make so many tiles, the one whose tiles cost least: multiply-adds of whole
-// vectors, plus the packing of a tile's rows and columns, for each step of k. Of equal ones the
-// flattest, which lie in one piece of memory.
+// What each step of k costs in a tile, counted in vector multiply-adds: these themselves, and one
+// for each element of A and B that is packed, half of one for each that is read in place.
 template <typename T>
-Cut cut(int64_t m, int64_t n, int64_t tiles) {
+double cost_of_step(const Product<T>& tile) {
+  const bool all_packed = suits_packed(tile);
+  const double row = all_packed ? 1.0 : 0.5;
+  const double col = all_packed || tile.b.col_stride != 1 ? 1.0 : 0.5;
+  return static_cast<double>(vectors_per_step(tile.c)) + row * static_cast<double>(tile.c.rows) +
+         col * static_cast<double>(tile.c.cols);
+}
+
+// Columns that tiles are cut at.
+template <typename T>
+constexpr int64_t kStrip = kTileVectors * kLanes<T>;
+
+// Of all ways to make so many tiles, the one whose largest tile costs least; of equal ones the
+// flattest, whose tiles lie in one piece of memory.
+template <typename T>
+Cut cut(const Product<T>& product, int64_t tiles) {
+  const Matrix<T>& c = product.c;
+  const int64_t strips = (c.cols + kStrip<T> - 1) / kStrip<T>;
   Cut best{1, 1};
   double least = std::numeric_limits<double>::max();
   for (int64_t down = tiles; down > 0; --down) {
     if (tiles % down != 0) continue;
-    const int64_t across = tiles / down;
-    const Matrix<T> tile{nullptr, (m + down - 1) / down, (n + across - 1) / across, 0, 0};
-    const double cost = static_cast<double>(vectors_per_step(tile)) +
-                        0.5 * static_cast<double>(tile.rows + tile.cols);
+    const int64_t across = tiles / down, rows = (c.rows + down - 1) / down;
+    const int64_t cols = std::min(c.cols, (strips + across - 1) / across * kStrip<T>);
+    const double cost = cost_of_step(product.tile(0, 0, rows, cols));
     if (cost < least) {
       least = cost;
       best = {down, across};
@@ -113,13 +136,12 @@ Cut cut(int64_t m, int64_t n, int64_t tiles) {
 // the strips of the microkernel end.
 template <typename T>
 Product<T> tile_of(const Product<T>& product, const Cut& cut, int64_t tile) {
-  constexpr int64_t strip = kTileVectors * kLanes<T>;
   const Matrix<T>& c = product.c;
-  const int64_t strips = (c.cols + strip - 1) / strip;
+  const int64_t strips = (c.cols + kStrip<T> - 1) / kStrip<T>;
   const int64_t down = tile / cut.across, across = tile % cut.across;
   const int64_t top = c.rows * down / cut.down, bottom = c.rows * (down + 1) / cut.down;
-  const int64_t left = strips * across / cut.across * strip;
-  const int64_t right = std::min(c.cols, strips * (across + 1) / cut.across * strip);
+  const int64_t left = strips * across / cut.across * kStrip<T>;
+  const int64_t right = std::min(c.cols, strips * (across + 1) / cut.across * kStrip<T>);
   return product.tile(top, left, bottom - top, right - left);
 }
 
@@ -184,7 +206,7 @@ void multiply_all(const View& a, const View& b, const View& out) {
   // As many tiles as keep all threads busy; one thread takes each product whole.
   const int64_t threads = num_threads(), rounds = work * batch.size() < kLargeWork ? 1 : 2;
   const int64_t wanted = threads == 1 ? 1 : (threads * rounds + batch.size() - 1) / batch.size();
-  const Cut tiles = cut<T>(m, n, std::min(work / kMinWork, wanted));
+  const Cut tiles = cut(first, std::min(work / kMinWork, wanted));
   const int64_t per_product = tiles.down * tiles.across, all = per_product * batch.size();
   // Small products share a chunk.
   const int64_t per_chunk = std::max<int64_t>(1, kMinWork / std::max<int64_t>(1, work));

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.bench import deep, ewise, gemm, import_, machine, memory, mlp, mnist, overhead, reduce
+from apps.bench import deep, ewise, gemm, import_, ladder, machine, memory, mlp, mnist, overhead, reduce
 from apps.bench.runner import Benchmark, Row, Settings, WorkerError
 from apps.bench.sides import PEERS, SIDES, Absent
 from apps.bench.table import Table
@@ -49,17 +49,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--threads", type=positive, default=min(2, machine.cores()), metavar="N", help="threads for every side (2)")
     add("--rounds", type=positive, metavar="N", help=f"turns that each side takes ({Settings.rounds})")
     add("--quick", action="store_true", help="fewer and shorter turns, without the largest cases: only a look")
+    add("--ladder", action="store_true", help="with --only gemm: the rungs of needle's own product, without peers")
     add("--json", type=Path, metavar="FILE", help="write everything measured to FILE too")
     add("--verbose", action="store_true", help="show what the workers print to standard error")
     options = parser.parse_args(arguments)
     if options.threads > machine.cores():
         parser.error(f"argument --threads: {options.threads}, but this process may use {machine.cores()} cores")
+    if options.ladder and options.only != ("gemm",):
+        parser.error("argument --ladder: goes with --only gemm")
     return options
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """Turn the options into settings."""
-    settings = Settings(threads=options.threads, peers=options.peers, verbose=options.verbose)
+    peers = () if options.ladder else options.peers
+    settings = Settings(threads=options.threads, peers=peers, verbose=options.verbose)
     if options.quick:
         settings = dataclasses.replace(settings, **QUICK)
     return dataclasses.replace(settings, rounds=options.rounds) if options.rounds else settings
@@ -101,7 +105,7 @@ class Output:
 
 def run_one(benchmark: Benchmark, settings: Settings, output: Output) -> None:
     """Run a benchmark and show its table."""
-    table = Table(benchmark, settings.peers)
+    table = (ladder.LadderTable if benchmark is ladder.BENCHMARK else Table)(benchmark, settings.peers)
     output.show(*table.head())
     rows = []
     for row in benchmark.run(settings, output.report):
@@ -123,8 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         output.results["machine"] = machine.describe(settings, output.report)
         output.show(*machine.head(output.results["machine"]))
-        for name in options.only or BENCHMARKS:
-            run_one(BENCHMARKS[name], settings, output)
+        chosen = [ladder.BENCHMARK] if options.ladder else [BENCHMARKS[name] for name in options.only or BENCHMARKS]
+        for benchmark in chosen:
+            run_one(benchmark, settings, output)
     except KeyboardInterrupt:
         output.write()
         print("\nstopped", file=sys.stderr)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from apps.bench import __main__ as bench
-from apps.bench import deep, ewise, gemm, import_, machine, memory, mlp, mnist, overhead, reduce, runner, worker
+from apps.bench import deep, ewise, gemm, import_, ladder, machine, memory, mlp, mnist, overhead, reduce, runner, worker
 from apps.bench.runner import Benchmark, Case, Pair, Row, Settings, Worker, WorkerError, compare, start, take_turns
 from apps.bench.sides import PEERS, SIDES, Absent, Side, Work
 from apps.bench.table import Table, show, show_time
@@ -115,6 +115,30 @@ def test_ratio_is_the_median_of_the_ratios_not_the_ratio_of_the_medians() -> Non
     pair = Pair(ours=[1.0, 2.0, 4.0], theirs=[2.0, 2.0, 40.0])
     assert pair.ratio == 2.0
     assert pair.peer == 2.0
+
+
+def test_a_rung_is_compared_with_the_rung_before_and_with_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+    answer = np.array(worker.fingerprint(np.ones(3)))
+    slow, fast = (Scripted(name, times, turns) for name, times in (("slow", [8.0, 9.0]), ("fast", [2.0, 3.0])))
+    for rung in (slow, fast):
+        monkeypatch.setattr(rung, "prepare", lambda *_: answer, raising=False)
+    cases = [Case("naive", "rung", amount=16.0), Case("simd", "rung", amount=16.0)]
+    workers: Any = [slow, fast]
+
+    bottom, top = ladder.climb(cases, workers, [None, 10.0], FAST, print)
+
+    assert turns == ["slow", "fast"] * 2
+    assert (bottom.value, bottom.pairs, bottom.floor) == (8.5, {}, None)
+    assert (top.value, top.pairs[ladder.BEFORE].ratio, top.floor) == (2.5, 3.5, 1.6)
+    lines = [ladder.LadderTable(ladder.BENCHMARK, ()).line(row).split() for row in (bottom, top)]
+    assert lines == [["naive", "1.88e-09", "-"], ["simd", "6.4e-09", "3.50", "64.0", "%"]]
+
+
+def test_the_ladder_ends_with_one_thread_and_with_all() -> None:
+    top = [(rung.name, rung.kernel, rung.threads) for rung in ladder.rungs(2)[-2:]]
+    assert top == [("@, 1 thread", "matmul", 1), ("@, 2 threads", "matmul", 2)]
+    assert [rung.name for rung in ladder.rungs(1)] == ["naive", "tiled", "simd", "packed", "@, 1 thread"]
 
 
 # Workers --------------------------------------------------------------------------------------------------------------
@@ -358,6 +382,8 @@ def test_without_needle_there_is_nothing_to_measure(
         (["--threads", "0"], "must be at least 1, got 0"),
         (["--threads", "100000"], "but this process may use"),
         (["--rounds", "many"], "invalid"),
+        (["--ladder"], "--ladder: goes with --only gemm"),
+        (["--ladder", "--only", "gemm,ewise"], "--ladder: goes with --only gemm"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -370,3 +396,7 @@ def test_quick_is_shorter_and_rounds_still_count() -> None:
     quick = bench.settings_of(bench.parse(["--quick"]))
     assert quick.quick and quick.rounds < Settings().rounds and quick.seconds < Settings().seconds
     assert bench.settings_of(bench.parse(["--quick", "--rounds", "20"])).rounds == 20
+
+
+def test_the_ladder_has_no_peers() -> None:
+    assert bench.settings_of(bench.parse(["--only", "gemm", "--ladder"])).peers == ()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apps.bench import deep, ewise, gemm, memory, mlp, mnist, overhead, reduce, runner
+from apps.bench import deep, ewise, gemm, ladder, memory, mlp, mnist, overhead, reduce, runner
 from apps.bench.processes import run_process
 from apps.bench.runner import Case, Pair, Row, Settings, WorkerError, compare, start
 from apps.bench.sides import SIDES, Side
@@ -58,6 +58,15 @@ def test_all_shapes_forms_and_sizes_are_there(monkeypatch: pytest.MonkeyPatch) -
     assert len({case.name for case in products}) == len(products) == 3 * (len(gemm.SHAPES) - 1)  # quick: not 2048
     assert len(captured(ewise, monkeypatch)) == 7 * 3
     assert len(captured(reduce, monkeypatch)) == 2 * (2 * 3 + 3)
+
+
+def test_every_rung_gives_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "SHAPES", ((9, 17, 33), (2, 2, 2)))  # quick: not the last
+    monkeypatch.setattr(ladder, "fma_peak", lambda threads: 1e9)
+    said: list[str] = []
+    rows = list(ladder.run(FAST, said.append))
+    assert [row.case.split()[3] for row in rows] == ["naive", "tiled", "simd", "packed", "@,"]
+    assert said == [] and all(row.floor == 2 * 9 * 17 * 33 / 1e9 for row in rows)
 
 
 def test_products_count_two_operations_for_each_multiplication() -> None:

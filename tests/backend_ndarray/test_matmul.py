@@ -33,6 +33,9 @@ DEPTHS = (0, 1, 2, 3, 7, 15, 16, 17, 33, 100, 255, 256, 257, 383, 384, 385, 600,
 
 THREADS = (1, 2, 3, 8)
 
+#: The rungs of the ladder that multiply floats alone; `matmul_naive` and `matmul` take integers too.
+FLOAT_RUNGS = ("matmul_tiled", "matmul_simd", "matmul_packed", "matmul_dot")
+
 
 @pytest.fixture
 def cpu():
@@ -131,6 +134,14 @@ def test_naive(call):
     assert_product(call, call.run(kernels_of("cpu")))
 
 
+@pytest.mark.parametrize("rung", FLOAT_RUNGS)
+@settings(deadline=None, max_examples=50)
+@given(call=products(FLOATS, DEPTHS))
+def test_each_rung_on_its_own(rung, call):
+    call = Call(rung, call.operands)
+    assert_product(call, call.run(kernels_of("cpu")))
+
+
 @pytest.mark.parametrize("rows", range(1, 26))
 @pytest.mark.parametrize("orders", list(itertools.product(["rows", "columns"], repeat=2)), ids="-".join)
 def test_every_height_of_a_tile_and_every_width_of_a_strip(cpu, orders, rows):
@@ -189,6 +200,15 @@ def test_repeated_and_single_elements_as_operands(cpu):
     assert_product(call, call.run(cpu))
 
 
+@pytest.mark.parametrize("orders", list(itertools.product(["rows", "columns", "gaps"], repeat=2)), ids="-".join)
+@pytest.mark.parametrize("shape", [(157, 401, 1100), (13, 19, 33), (64, 1024, 300)], ids=str)
+def test_the_simd_and_the_packed_rung_and_the_choice_between_them_agree_bit_for_bit(cpu, shape, orders):
+    m, k, n = shape
+    a, b = matrix((m, k), order=orders[0]), matrix((k, n), order=orders[1], seed=1)
+    by = {name: Call(name, (a, b, matrix((m, n)))).run(cpu) for name in ("matmul_simd", "matmul_packed", "matmul")}
+    assert by["matmul_simd"].tobytes() == by["matmul_packed"].tobytes() == by["matmul"].tobytes()
+
+
 # Stacks of matrices ---------------------------------------------------------------------------------------------------
 
 
@@ -241,8 +261,10 @@ def test_nan_and_infinity_stay_in_their_row_and_column(cpu, shape, orders, dtype
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
-@pytest.mark.parametrize("kernel", ["matmul", "matmul_naive"])
+@pytest.mark.parametrize("kernel", ["matmul", "matmul_naive", *FLOAT_RUNGS])
 def test_a_sum_of_nothing_is_zero_whatever_out_held(cpu, kernel, dtype):
+    if kernel in FLOAT_RUNGS and dtype not in FLOATS:
+        pytest.skip("refused, as the next test checks")
     for m, n in [(1, 1), (3, 50), (40, 1), (300, 500)]:
         out = matrix((m, n), dtype)
         out.data[:] = np.nan if dtype in FLOATS else 7
@@ -250,18 +272,28 @@ def test_a_sum_of_nothing_is_zero_whatever_out_held(cpu, kernel, dtype):
         assert not got.any()
 
 
-def test_bool_is_refused(cpu):
-    views = [cpu.View.alloc((2, 2), "bool") for _ in range(3)]
-    for kernel in (cpu.matmul, cpu.matmul_naive):
-        with pytest.raises(TypeError, match="bool"):
-            kernel(*views)
+@pytest.mark.parametrize(
+    ("kernel", "dtype"),
+    [(kernel, "bool") for kernel in ("matmul", "matmul_naive", *FLOAT_RUNGS)] + [(k, "int32") for k in FLOAT_RUNGS],
+)
+def test_a_dtype_without_a_product_is_refused(cpu, kernel, dtype):
+    views = [cpu.View.alloc((2, 2), dtype) for _ in range(3)]
+    with pytest.raises(TypeError, match=f"{kernel}: a must be a .*{dtype}"):
+        getattr(cpu, kernel)(*views)
 
 
-# The other rungs of the ladder, and other ways to get there -----------------------------------------------------------
+@pytest.mark.parametrize("kernel", ["matmul", "matmul_naive", *FLOAT_RUNGS])
+def test_shapes_that_do_not_fit_are_refused(cpu, kernel):
+    a, b, out = (cpu.View.alloc(shape, "float32") for shape in [(2, 3), (4, 5), (2, 5)])
+    with pytest.raises(ValueError, match=rf"{kernel}: shapes do not fit: .*\(2, 3\) @ .*\(4, 5\)"):
+        getattr(cpu, kernel)(a, b, out)
+
+
+# Tiles that were cut beforehand, and other ways to get there ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("tiles", [(1, 1, 1), (2, 3, 4), (7, 1, 5), (4, 0, 3), (0, 2, 2)], ids=str)
-def test_tiled(cpu, tiles):
+def test_matrices_that_are_tiles_already(cpu, tiles):
     size = cpu.__tile_size__
     m, k, n = (count * size for count in tiles)
     rng = np.random.default_rng(0)
@@ -282,6 +314,18 @@ def test_tiled(cpu, tiles):
     assert (np.abs(got - exact) <= k * np.finfo("float32").eps * (np.abs(a) @ np.abs(b))).all()
 
 
+def test_tiles_that_do_not_fit_are_refused(cpu):
+    tiles = cpu.View.alloc((8, 8)).handle
+    version = tiles.version
+    with pytest.raises(ValueError, match="multiples of the tile size 8, not 12"):
+        cpu.matmul_tiled(tiles, tiles, tiles, 8, 12, 8)
+    with pytest.raises(ValueError, match="b must hold 8 x 16 elements of float32, not 64"):
+        cpu.matmul_tiled(tiles, tiles, tiles, 8, 8, 16)
+    with pytest.raises(TypeError, match=r"a must be an Array, not .*View"):
+        cpu.matmul_tiled(cpu.View.alloc((8, 8)), tiles, tiles, 8, 8, 8)
+    assert tiles.version == version
+
+
 def test_many_threads_of_the_caller_at_once(cpu):
     """Each has packing space of its own, and only one of them the pool."""
     calls = [
@@ -295,7 +339,7 @@ def test_many_threads_of_the_caller_at_once(cpu):
 
 
 #: The tests of what differs from one instruction set to another: the vectors, and so the edges.
-EDGE_TESTS = "any_shape and cpu or every_height or rows-columns-rows or nan"
+EDGE_TESTS = "any_shape and cpu or each_rung or every_height or rows-columns-rows or nan"
 ISAS = ["baseline", "avx2", "avx512"]
 
 

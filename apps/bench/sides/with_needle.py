@@ -39,6 +39,20 @@ def gemm(m: int, k: int, n: int, form: str) -> Work:
     return _function(lambda: a @ b)
 
 
+def rung(kernel: str, threads: int, m: int, k: int, n: int) -> Work:
+    """A product by one rung of the ladder, into an array that is there already."""
+    nd.set_num_threads(threads)
+    a, b = map(nd.array, gemm_benchmark.operands(m, k, n, "A B"))
+    out = nd.empty((m, n))
+    multiply = getattr(nd.cpu(), kernel)
+
+    def product() -> nd.NDArray:
+        multiply(a._view, b._view, out._view)
+        return out
+
+    return _function(product)
+
+
 def ewise(function: str, rows: int, columns: int) -> Work:
     """An elementwise function of NDArrays."""
     x, y = map(nd.array, ewise_benchmark.operands(function, rows, columns))

@@ -112,7 +112,28 @@ class Device:
 
 @cache
 def cpu() -> Device:
-    """The processor, by the C++ kernels of ``src/``."""
+    """The processor, by the C++ kernels of ``src/``.
+
+    Each rung of the ladder of matrix products can be called on its own, on the views of three arrays::
+
+        a, b, c = nd.array(x), nd.array(y), nd.empty((m, n))
+        nd.cpu().matmul_simd(a._view, b._view, c._view)  # c <- a b
+
+    ==================  =================================  ==========================================================
+    rung                of                                 idea
+    ==================  =================================  ==========================================================
+    ``matmul_naive``    every dtype but bool               the three loops of the textbook
+    ``matmul_tiled``    float32, float64                   tiles of 8 x 8, which stay in the first-level cache
+    ``matmul_simd``     float32, float64                   a tile of C in vector registers, operands where they lie
+    ``matmul_packed``   float32, float64                   the same, operands packed block by block for the caches
+    ``matmul_dot``      float32, float64                   dot products, where C has few rows
+    ``matmul``          every dtype but bool               the last three on all cores, whichever suits: what `@` calls
+    ==================  =================================  ==========================================================
+
+    All take operands of any strides and any number of leading axes; all but the last run on the calling thread.
+    ``matmul_tiled(a, b, c, m, n, p)`` is the product of flat buffers that hold matrices cut into tiles beforehand.
+    The first lines of ``src/matmul_*.cpp`` say what each costs; ``python -m apps.bench --only gemm --ladder`` measures.
+    """
     try:
         ndarray_backend_cpu = import_module(".ndarray_backend_cpu", __package__)
     except ImportError as error:

@@ -7,13 +7,12 @@
 //
 // Cost: for one row, the time to read B once. The order of summation is its own (lane by lane,
 // block by block of k), and depends on k alone.
-#pragma once
-
 #include <type_traits>
 
 #include "matmul_kernel.h"
 
 namespace needle::NEEDLE_ISA {
+namespace {
 
 // Rows and columns of C that are summed at the same time.
 constexpr int kDotRows = 4;
@@ -120,6 +119,8 @@ void dot_rows(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T
   }
 }
 
+}  // namespace
+
 template <typename T>
 void multiply_dot(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c) {
   if (b.row_stride != 1) return multiply_simd(a, b, c);
@@ -144,5 +145,10 @@ void multiply_dot(const Matrix<const T>& a, const Matrix<const T>& b, const Matr
     }
   }
 }
+
+template void multiply_dot(const Matrix<const float>&, const Matrix<const float>&,
+                           const Matrix<float>&);
+template void multiply_dot(const Matrix<const double>&, const Matrix<const double>&,
+                           const Matrix<double>&);
 
 }  // namespace needle::NEEDLE_ISA
