@@ -9,9 +9,10 @@ from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
 
 from . import data, nn, optim  # isort: skip
-from .compiled import compile  # isort: skip
+from .compiled import CompileError, compile  # isort: skip
 
 __all__ = [
+    "CompileError",
     "Op",
     "Tensor",
     "TensorOp",
