@@ -89,7 +89,14 @@ class Op:
                 f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
             )
         for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
-            if grad is not None and grad.form().shape != x.form().shape:
+            if grad is None:
+                continue
+            if not isinstance(grad, Value):
+                raise TypeError(
+                    f"{type(self).__name__}.gradient: the gradient of input {position} must be a Tensor, not a "
+                    f"{type(grad).__name__}: it is made of Tensors, so that it can be differentiated again"
+                )
+            if grad.form().shape != x.form().shape:
                 raise ValueError(
                     f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
                     f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"

@@ -271,6 +271,18 @@ class TestOpContract:
         with pytest.raises(ValueError, match=r"Short\.gradient gave 1 gradients for 2 inputs"):
             Short()(tensor([1.0]), tensor([1.0])).backward()
 
+    def test_a_gradient_that_is_an_array_is_refused(self):
+        class Raw(ndl.TensorOp):
+            def compute(self, a):
+                return a * 2
+
+            def gradient(self, out_grad, node):
+                return out_grad.cached_data * 2
+
+        y = Raw()(tensor([1.0, 2.0]))
+        with pytest.raises(TypeError, match=r"Raw\.gradient: the gradient of input 0 must be a Tensor, not a"):
+            y.sum().backward()
+
     def test_an_op_without_a_rule_says_which(self):
         class Bare(TensorOp):
             pass
