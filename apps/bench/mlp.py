@@ -136,7 +136,7 @@ class Floors:
 
 
 def run(settings: Settings, report: Report) -> Iterator[Row]:
-    """W1 to W4, eager and, where there is such a thing, compiled."""
+    """W1 to W4, eager and compiled."""
     with ExitStack() as stack:
         ours = start(OURS, settings, stack, report)
         theirs = start([name for name in PEERS if name in settings.peers], settings, stack, report)

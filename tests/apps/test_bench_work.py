@@ -14,7 +14,7 @@ import pytest
 
 from apps.bench import deep, ewise, gemm, ladder, memory, mlp, mnist, overhead, reduce, runner
 from apps.bench.processes import run_process
-from apps.bench.runner import Case, Pair, Row, Settings, WorkerError, compare, start
+from apps.bench.runner import Case, Pair, Row, Settings, Worker, WorkerError, compare, start
 from apps.bench.sides import SIDES, Side
 
 FAST = Settings(threads=1, rounds=2, seconds=0.001, quick=True)
@@ -51,6 +51,13 @@ def test_every_side_gives_the_same_answers(peer: str, monkeypatch: pytest.Monkey
             done += [case.work for row in rows if row.pairs]
     assert said == []
     assert {"mlp", "gemm", "ewise", "reduce"} <= set(done)
+
+
+@pytest.mark.parametrize("case", [case for case in mlp.CASES if not case.random], ids=lambda case: case.name)
+def test_the_compiled_step_gives_the_losses_of_the_eager_one_bit_for_bit(case: Case) -> None:
+    with Worker(SIDES["needle"], FAST) as eager, Worker(SIDES["compiled"], FAST) as compiled:
+        losses, same = (side.prepare(case, FAST.seconds) for side in (eager, compiled))
+    assert losses.tobytes() == same.tobytes() and len(set(losses[2:])) == mlp.CHECKED_STEPS
 
 
 def test_all_shapes_forms_and_sizes_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
