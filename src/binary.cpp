@@ -9,23 +9,34 @@ namespace needle::NEEDLE_ISA {
 
 namespace {
 
+// The result of an operator as an element of `out`. A truth becomes 1 or 0 by a choice, which
+// vectorises; a conversion from bool does not.
+template <typename Out, typename R>
+Out as_element(R result) {
+  if constexpr (std::is_same_v<R, bool> && !std::is_same_v<Out, bool>) {
+    return result ? Out{1} : Out{0};
+  } else {
+    return static_cast<Out>(result);
+  }
+}
+
 template <typename T, typename Out, typename F>
 void apply_row(F f, int64_t n, Row<T> a, Row<T> b, Out* out) {
   const T* const x = a.data;
   const T* const y = b.data;
   if (a.is_scalar && b.is_scalar) {
-    std::fill_n(out, n, static_cast<Out>(f(*x, *y)));
+    std::fill_n(out, n, as_element<Out>(f(*x, *y)));
   } else if (b.is_scalar) {
     const T scalar = *y;
     NEEDLE_INDEPENDENT
-    for (int64_t j = 0; j < n; ++j) out[j] = static_cast<Out>(f(x[j], scalar));
+    for (int64_t j = 0; j < n; ++j) out[j] = as_element<Out>(f(x[j], scalar));
   } else if (a.is_scalar) {
     const T scalar = *x;
     NEEDLE_INDEPENDENT
-    for (int64_t j = 0; j < n; ++j) out[j] = static_cast<Out>(f(scalar, y[j]));
+    for (int64_t j = 0; j < n; ++j) out[j] = as_element<Out>(f(scalar, y[j]));
   } else {
     NEEDLE_INDEPENDENT
-    for (int64_t j = 0; j < n; ++j) out[j] = static_cast<Out>(f(x[j], y[j]));
+    for (int64_t j = 0; j < n; ++j) out[j] = as_element<Out>(f(x[j], y[j]));
   }
 }
 

@@ -228,11 +228,11 @@ class _Assembly:
 
 def _alive(kind: type) -> list[Any]:
     """All objects of a class and of its subclasses; by type(), since isinstance also asks dead proxies, which raise."""
-    kinds: set[type] = set()
-    found: list[type] = [kind]
+    kinds: set[Any] = set()
+    found: list[Any] = [kind]
     while found:
         kinds.update(found)
-        found = [subclass for one in found for subclass in type.__subclasses__(one)]
+        found = [subclass for one in found for subclass in one.__subclasses__()]
     return [x for x in gc.get_objects() if type(x) in kinds]
 
 
