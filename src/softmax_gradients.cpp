@@ -66,26 +66,23 @@ void softmax_loss(const View& z, const View& one_hot, const View& out) {
     const int64_t count = z.shape[0], n = z.shape[1];
     const int64_t block = rows_of_block(n), blocks = (count + block - 1) / block;
     const RowStarts<T> z_starts(logits), y_starts(classes);
-    // For each block, the sum of its normalizers and that of the logits of its true classes.
-    const std::unique_ptr<T[]> partial(new T[2 * blocks + 2]);
+    const std::unique_ptr<T[]> of_block(new T[blocks + 1]);
     parallel_rows(count, n, [&](int64_t first, int64_t rows) {
       const BlockOfRows<T> z_rows(z_starts, first, rows), y_rows(y_starts, first, rows);
-      T sums[2][kMostRows] = {};
-      logsumexp_of_block(rows, n, [&](int64_t i) { return z_rows[i]; }, sums[0]);
+      T loss[kMostRows] = {}, of_true_class[kMostRows] = {};
+      logsumexp_of_block(rows, n, [&](int64_t i) { return z_rows[i]; }, loss);
       const auto fill = [&](int64_t i, int64_t column, int64_t columns, T* terms) {
         const T *const a = z_rows[i] + column, *const b = y_rows[i] + column;
         NEEDLE_INDEPENDENT
         for (int64_t j = 0; j < columns; ++j) terms[j] = a[j] * b[j];
       };
-      sum_terms(rows, n, fill, sums[1]);
-      T total[2];
-      reduce_runs(Add{}, 2, rows, [&](int64_t i) { return sums[i]; }, total);
-      partial[first / block] = total[0];
-      partial[blocks + first / block] = total[1];
+      sum_terms(rows, n, fill, of_true_class);
+      for (int64_t i = 0; i < rows; ++i) loss[i] -= of_true_class[i];
+      reduce_runs(Add{}, 1, rows, [&](int64_t) { return loss; }, &of_block[first / block]);
     });
-    T total[2];
-    reduce_runs(Add{}, 2, blocks, [&](int64_t i) { return &partial[i * blocks]; }, total);
-    *out.data<T>() = (total[0] - total[1]) / static_cast<T>(count);
+    T total;
+    reduce_runs(Add{}, 1, blocks, [&](int64_t) { return of_block.get(); }, &total);
+    *out.data<T>() = total / static_cast<T>(count);
   });
 }
 

@@ -70,6 +70,22 @@ def train(make):
         losses.append(loss.numpy().item())
     return losses
 
+def train_normalized(norm):
+    "The losses of a short training run with a normalisation, then its state and an output in evaluation."
+    np.random.seed(0)
+    x, y = ndl.Tensor(np.random.randn(64, 20)), ndl.Tensor(np.random.randint(0, 10, 64))
+    model = nn.Sequential(nn.Linear(20, 30), norm(30), nn.ReLU(), nn.Linear(30, 10))
+    optimizer, seen = optim.SGD(model.parameters(), lr=0.1), []
+    for _ in range(20):
+        optimizer.reset_grad()
+        loss = nn.SoftmaxLoss()(model(x), y)
+        loss.backward(create_graph=False)
+        optimizer.step()
+        seen.append(loss.numpy().item())
+    state = [array.tolist() for array in model.state_dict().values()]
+    model.eval()
+    return seen, state, model(x).numpy().tolist()
+
 optimizers = {
     "sgd": lambda params: optim.SGD(params, lr=0.1),
     "sgd, weight decay": lambda params: optim.SGD(params, lr=0.1, weight_decay=0.01),
@@ -82,6 +98,8 @@ print(json.dumps({
     "steps": {f"{name}, {dtype}": calls_of(lambda: five_steps(make, dtype))
               for name, make in optimizers.items() for dtype in ("float32", "float64")},
     "training": {name: calls_of(lambda: train(make)) for name, make in optimizers.items()},
+    "normalized": {norm.__name__: calls_of(lambda: train_normalized(norm))
+                   for norm in (nn.LayerNorm1d, nn.BatchNorm1d)},
     "softmax": calls_of(lambda: ndl.softmax(ndl.Tensor([[1.0, 2.0, 4.0]])).numpy().tolist()),
     "logsumexp": calls_of(lambda: ndl.logsumexp(ndl.Tensor([[1.0, 2.0, 4.0]])).numpy().tolist()),
     "wrapped": hasattr(optim.Adam._updated, "__wrapped__"),
@@ -137,6 +155,15 @@ def test_training_goes_the_same_way(on, off):
     for name, (losses, _) in on["training"].items():
         np.testing.assert_allclose(losses, off["training"][name][0], rtol=1e-5, err_msg=name)
         assert losses[-1] < losses[0]
+
+
+def test_training_with_normalization_goes_the_same_way(on, off):
+    for name, kernel in (("LayerNorm1d", "layer_norm"), ("BatchNorm1d", "batch_norm")):
+        (fused, count), (textbook, none) = on["normalized"][name], off["normalized"][name]
+        assert none == {} and count[kernel + "_gradient"] == 20 and count[kernel] >= 20
+        for given, expected in zip(fused, textbook, strict=True):
+            for x, y in zip(given, expected, strict=True):
+                np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 # Where the textbook definition runs nevertheless ----------------------------------------------------------------------

@@ -411,11 +411,12 @@ def logsoftmax_gradient(y: View, g: View, out: View) -> None:
 
 
 def softmax_loss(z: View, one_hot: View, out: View) -> None:
-    """`out`, without axes, <- (sum of logsumexp(z) of each row - sum of z one_hot) / n, for z and one_hot (n, k)."""
+    """`out`, without axes, <- the mean over rows of logsumexp(z) - sum of z one_hot, for z and one_hot (n, k)."""
     with np.errstate(all="ignore"):
         exponentials, largest = _shifted_exp(z.as_numpy(), 1)
-        normalizer = np.log(np.sum(exponentials, axis=1, keepdims=True)) + largest
-        _write(out, (np.sum(normalizer) - np.sum(z.as_numpy() * one_hot.as_numpy())) / np.float64(z.shape[0]))
+        normalizer = np.log(np.sum(exponentials, axis=1)) + largest[:, 0]
+        losses = normalizer - np.sum(z.as_numpy() * one_hot.as_numpy(), axis=1)
+        _write(out, np.sum(losses) / np.float64(z.shape[0]))
 
 
 def softmax_loss_gradient(z: View, one_hot: View, g: View, out: View) -> None:

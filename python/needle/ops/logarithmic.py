@@ -56,6 +56,8 @@ def logsumexp(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
 
 
 class _AlongLastAxis(Reduction):
+    axes: int
+
     def __init__(self, axis: int = -1) -> None:
         super().__init__(axis, keepdims=True)
 
@@ -137,9 +139,8 @@ class SoftmaxLoss(TensorOp):
 
     @fused("softmax_loss")
     def compute(self, z: Any, one_hot: Any) -> Any:
-        """The sum of both terms over the rows, divided by their number."""
-        normalizer = LogSumExp(1).compute(z)
-        return (array_api.sum(normalizer) - array_api.sum(z * one_hot)) / z.shape[0]
+        """The difference of both terms, summed over the rows and divided by their number."""
+        return array_api.sum(LogSumExp(1).compute(z) - array_api.sum(z * one_hot, axis=1)) / z.shape[0]
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor | None]:
         """What softmax gives to each class, minus 1 for the true one; z itself takes the part of a derivative in y."""

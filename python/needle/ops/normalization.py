@@ -133,7 +133,7 @@ class Moments(TensorTupleOp):
         """The mean's part in the variance cancels, as deviations add up to 0."""
         (x,) = node.inputs
         p, q = out_grad
-        return broadcast_to(p / x.shape[0], x.shape) + (x - node[0]) * (q * 2 / x.shape[0])
+        return broadcast_to(p / x.shape[0], x.shape) + (x - node[0]) * (q * 2 / x.shape[0])  # type: ignore[no-any-return]
 
 
 def moments(x: Tensor) -> TensorTuple:
