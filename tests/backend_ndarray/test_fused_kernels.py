@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from needle.backend_ndarray import ndarray_backend_numpy as spec
 from tests.backend_ndarray.kernel_cases import FLOATS, Call, Operand, draw_shape, generators, kernels_of, operand
 from tests.backend_ndarray.test_kernels import property_test
-from tests.backend_ndarray.test_threads import cpu, operand as large  # noqa: F401  (a fixture)
+from tests.backend_ndarray.test_threads import cpu  # noqa: F401  (a fixture)
+from tests.backend_ndarray.test_threads import operand as large
 
 #: Numbers of axes, operands and outputs: "x" has the drawn shape, "v" is as long as its last axis, "0" has no axes,
 #: "e" is the number that is added to the variance.
