@@ -39,15 +39,15 @@ class Variant:
             (vars(module), name, value) for module, found in recorder.modules.items() for name, value in found.items()
         ]
 
-    def applies(self, arguments: list[Tensor]) -> bool:
-        """Whether modules are in the modes that were recorded, and numbers branch as they did."""
+    def applies(self, arguments: list[Tensor]) -> list[Any] | None:
+        """The memory to replay on, if modules are in the modes that were recorded, and numbers branch as they did."""
         for attributes, name, value in self.settings:
             now = attributes.get(name)
             if now is not value and now != value:
-                return False
+                return None
         if self.replayer is not None:
-            return self.replayer.fits(arguments)
-        return self.program.tape.run(self.early)
+            return self.replayer.views_if_it_fits(arguments)
+        return [] if self.program.tape.run(self.early) else None
 
 
 class Compiled:
@@ -89,19 +89,22 @@ class Compiled:
             return self.function(*args, **kwargs)
         with self._lock:
             for variant in self._variants.get(key, ()):
-                if variant.applies(tensors):
-                    if variant.replayer is None:
-                        return self._second_call(variant, tensors, args, kwargs)
-                    if self.check:
-                        return self._checked(variant.replayer, tensors, args, kwargs)
-                    return variant.replayer.run(tensors)
+                views = variant.applies(tensors)
+                if views is None:
+                    continue
+                if variant.replayer is None:
+                    return self._second_call(variant, tensors, args, kwargs)
+                if self.check:
+                    return self._checked(variant.replayer, views, tensors, args, kwargs)
+                return variant.replayer.run(tensors, views)
             return self._first_call(key, tensors, args, kwargs)
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Tensor], Any]:
         """The tensors among the arguments, and all else on which a program depends; None where there is no program."""
         tensors: list[Tensor] = []
         fixed: list[Any] = []
-        for x in leaves((args, kwargs)):
+        simple = not kwargs and all(isinstance(x, Tensor) for x in args)
+        for x in args if simple else leaves((args, kwargs)):
             if isinstance(x, Tensor):
                 data = x.realize_cached_data()
                 if data.device is not cpu():
@@ -116,8 +119,8 @@ class Compiled:
                 fixed.append((type(x), x))
         if len(tensors) > 1 and len({id(x.cached_data) for x in tensors}) < len(tensors):
             return tensors, None
-        shape = (len(args), tuple(kwargs), repr(rebuilt((args, kwargs), _placeholder)))
-        key = (shape, tuple(fixed), modes.grad_enabled)
+        nesting = len(args) if simple else (tuple(kwargs), repr(rebuilt((args, kwargs), _placeholder)))
+        key = (nesting, tuple(fixed), modes.grad_enabled)
         try:
             hash(key)
         except TypeError:
@@ -162,10 +165,12 @@ class Compiled:
 
     # Replaying --------------------------------------------------------------------------------------------------------
 
-    def _checked(self, replayer: Replayer, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _checked(
+        self, replayer: Replayer, views: list[Any], tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """Replay, then do it all again eagerly from the same state, and compare."""
         state = State(replayer.program, tensors)
-        result = rebuilt(replayer.run(tensors), _copied)
+        result = rebuilt(replayer.run(tensors, views), _copied)
         replayed = State(replayer.program, tensors)
         state.restore()
         expected = rebuilt(self.function(*args, **kwargs), _detached)

@@ -53,6 +53,14 @@ class Slot:
         return f"${self.index}"
 
 
+class Ready(NamedTuple):
+    """A step as it runs, ``values[out] = function(*operands(values))``; without a function, a guard for `operands`."""
+
+    function: Callable[..., Any] | None
+    operands: Any
+    out: int
+
+
 class Tape:
     """What a replay does in Python before the kernels run: reads numbers, computes with them, draws, has effects.
 
@@ -102,21 +110,32 @@ class Tape:
         if guard not in self.steps:
             self.steps.append(guard)
 
-    def split(self) -> tuple[list[Step | Guard], list[Step | Guard]]:
+    def split(self) -> tuple[list[Ready], list[Ready]]:
         """The steps that can come before all effects, and the others: so guards are checked before anything happens."""
-        early: list[Step | Guard] = [step for step in self.steps if step.out not in self._late]
-        return early, [step for step in self.steps if step.out in self._late]
+        early = [self._ready(step) for step in self.steps if step.out not in self._late]
+        return early, [self._ready(step) for step in self.steps if step.out in self._late]
 
-    def run(self, steps: list[Step | Guard]) -> bool:
+    def _ready(self, step: Step | Guard) -> Ready:
+        """The step in the form that runs; constants get a place among the values, so that all operands have one."""
+        if isinstance(step, Guard):
+            return Ready(None, step.outcome, step.out)
+        places = []
+        for x in step.operands:
+            places.append(x.index if isinstance(x, Slot) else len(self.values))
+            if not isinstance(x, Slot):
+                self.values.append(x)
+        if len(places) < 2:
+            return Ready(step.function, lambda values: [values[i] for i in places], step.out)
+        return Ready(step.function, operator.itemgetter(*places), step.out)
+
+    def run(self, steps: list[Ready]) -> bool:
         """Do `steps` again; False as soon as a guard does not hold."""
         values = self.values
-        for step in steps:
-            if type(step) is Guard:
-                if values[step.out] != step.outcome:
-                    return False
-            else:
-                function, operands, out = step  # type: ignore[misc]
-                values[out] = function(*[values[x.index] if type(x) is Slot else x for x in operands])
+        for function, operands, out in steps:
+            if function is not None:
+                values[out] = function(*operands(values))
+            elif values[out] != operands:
+                return False
         return True
 
 

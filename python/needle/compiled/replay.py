@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..autograd import Tensor
 from ..backend_selection import NDArray, cpu
 from .numbers import Slot
-from .program import Effect, Instruction, Operand, Program, Source, leaves, rebuilt
+from .program import Instruction, Operand, Program, Source, leaves, rebuilt
 
 
 class Replayer:
@@ -70,9 +71,9 @@ class Replayer:
             for position, x in enumerate(instruction.arguments)
             if isinstance(x, Slot)
         ]
-        self.bound: list[Source] = [s for s in program.sources if s.buffer in self._views]
+        bound = [source for source in program.sources if source.buffer in self._views]
         slots = []
-        for source in self.bound:
+        for source in bound:
             assert source.buffer is not None
             like = device.View(self._handles[source.buffer], source.shape, source.strides, source.offset)
             slots.append((like, self._views[source.buffer]))
@@ -82,7 +83,14 @@ class Replayer:
             slots.append((like, self._views.get(index, [])))
         self._replay = device.Replay(calls, slots, feeds)
         self._unshared = device.unshared
-        self._in_place = [s.tensor for s in program.sources if s.in_place]
+        self._bound = [(source.position, source.tensor) for source in bound]
+        self._in_place = [(i, source.tensor) for i, source in enumerate(bound) if source.in_place]
+        self._rings = list(self.rings.values())
+        self._targets = [
+            (program.sources[e.source].position, program.sources[e.source].tensor) for e in program.effects
+        ]
+        self._effects = [(effect.attribute, self._place(effect.value)) for effect in program.effects]
+        self._result = rebuilt(program.result, self._place)
         self._forget_handles()
 
     def _forget_handles(self) -> None:
@@ -93,67 +101,59 @@ class Replayer:
 
     # Running it -------------------------------------------------------------------------------------------------------
 
-    def fits(self, arguments: list[Tensor]) -> bool:
-        """Whether numbers branch as they did, and all tensors have the layouts that were recorded."""
+    def views_if_it_fits(self, arguments: list[Tensor]) -> list[Any] | None:
+        """The memory to work on, if all tensors have the layouts that were recorded and numbers branch as they did."""
         try:
-            views = self._input_views(arguments)
+            views = [(arguments[i] if x is None else x).cached_data._view for i, x in self._bound]
         except AttributeError:  # no data, or data that is elsewhere
-            return False
-        return self._replay.fits(views) and self.program.tape.run(self.early)
+            return None
+        return views if self._replay.fits(views) and self.program.tape.run(self.early) else None
 
-    def _input_views(self, arguments: list[Tensor]) -> list[Any]:
-        return [
-            (arguments[source.position] if source.position is not None else source.tensor).cached_data._view
-            for source in self.bound
-        ]
-
-    def run(self, arguments: list[Tensor]) -> Any:
-        """Replay; `fits` came before. Gives what the function returns."""
-        program = self.program
-        program.tape.run(self.late)
-        for tensor in self._in_place:
-            if not self._unshared((tensor,), False):
+    def run(self, arguments: list[Tensor], views: list[Any]) -> Any:
+        """Replay on `views`, which `views_if_it_fits` gave. Gives what the function returns."""
+        self.program.tape.run(self.late)
+        for position, tensor in self._in_place:
+            if not self._unshared((tensor,), False):  # somebody wants to keep the old data
                 tensor.cached_data = tensor.cached_data.copy()
-        for effect in program.effects:
-            if effect.attribute == "grad":
-                self._tensor(effect.source, arguments).grad = None
-        outputs = {index: ring.take() for index, ring in self.rings.items()}
-        views = self._input_views(arguments) + [entry[0].cached_data._view for entry in outputs.values()]
+                views[position] = tensor.cached_data._view
+        targets = [arguments[i] if x is None else x for i, x in self._targets]
+        for target, (attribute, _) in zip(targets, self._effects):
+            if attribute == "grad":
+                target.grad = None  # its memory may be used again
+        entries = [ring.take() for ring in self._rings]
+        views += [entry[0].cached_data._view for entry in entries]
         try:
-            self._replay.run(views, program.tape.values)
+            self._replay.run(views, self.program.tape.values)
         except Exception as error:
             self._explain(error)
             raise
-        for effect in program.effects:
-            self._leave(effect, arguments, outputs)
-        return rebuilt(program.result, lambda x: self._result(x, arguments, outputs))
+        values = [self._made(place, arguments, entries) for _, place in self._effects]
+        for target, (attribute, _), value in zip(targets, self._effects, values):
+            if attribute == "grad":
+                target.grad = value
+            else:
+                target.cached_data = value.cached_data
+        return rebuilt(self._result, lambda place: self._made(place, arguments, entries))
 
-    def _tensor(self, source: int, arguments: list[Tensor]) -> Any:
-        found = self.program.sources[source]
-        return found.tensor if found.position is None else arguments[found.position]
+    def _place(self, x: Any) -> Any:
+        """Where something that leaves the program is found: in an entry of a ring, or where `x` says."""
+        if isinstance(x, Operand) and x.buffer in self.rings:
+            return Place(list(self.rings).index(x.buffer), self.rings[x.buffer].operands.index(x))
+        return x
 
-    def _leave(self, effect: Effect, arguments: list[Tensor], outputs: dict[int, tuple[Tensor, ...]]) -> None:
-        tensor = self._tensor(effect.source, arguments)
-        value = None if effect.value is None else self._made(effect.value, arguments, outputs)
-        if effect.attribute == "grad":
-            tensor.grad = value
-        else:
-            tensor.cached_data = value.cached_data  # type: ignore[union-attr]
-
-    def _result(self, x: Any, arguments: list[Tensor], outputs: dict[int, tuple[Tensor, ...]]) -> Any:
-        if isinstance(x, Source):
-            return x.tensor if x.position is None else arguments[x.position]
-        return self._made(x, arguments, outputs) if isinstance(x, Operand) else x
-
-    def _made(self, x: Operand, arguments: list[Tensor], outputs: dict[int, tuple[Tensor, ...]]) -> Tensor:
-        """The tensor for an operand that leaves the program: over an output, or over the memory of an input."""
-        if x.buffer in outputs:
-            return outputs[x.buffer][self.rings[x.buffer].operands.index(x)]
-        source = next(s for s in self.program.sources if s.buffer == x.buffer)
+    def _made(self, place: Any, arguments: list[Tensor], entries: list[tuple[Tensor, ...]]) -> Any:
+        """What `place` stands for: a tensor over an output, or over the memory of an input; a source; itself."""
+        if isinstance(place, Place):
+            return entries[place.ring][place.position]
+        if isinstance(place, Source):
+            return arguments[place.position] if place.position is not None else place.tensor
+        if not isinstance(place, Operand):
+            return place
+        source = next(s for s in self.program.sources if s.buffer == place.buffer)
         data = (source.tensor if source.position is None else arguments[source.position]).cached_data
-        view = data.as_strided(x.shape, x.strides, x.offset - source.offset + data.offset)
-        tensor: Tensor = Tensor.make_const(view)
-        return tensor
+        return Tensor.make_const(
+            data.as_strided(place.shape, place.strides, place.offset - source.offset + data.offset)
+        )
 
     def _explain(self, error: Exception) -> None:
         """Say where the kernel that raised was recorded."""
@@ -161,6 +161,14 @@ class Replayer:
         note = f"(in the compiled function {self.program.name}, recorded at {instruction.line})"
         if error.args and isinstance(error.args[0], str):
             error.args = (f"{error.args[0]} {note}", *error.args[1:])
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tensor in what a ring gives."""
+
+    ring: int
+    position: int
 
 
 class Ring:

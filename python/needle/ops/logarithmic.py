@@ -160,7 +160,7 @@ class SoftmaxLossGradient(TensorOp):
         return (Softmax(1).compute(z) - one_hot) * (g / z.shape[0])
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """For the adjoint h, z: that of softmax for h g/n; one_hot: -h g/n; g: sum(h (softmax(z) - one_hot)) / n."""
+        """For the adjoint h: softmax's for h g / n to z; -h g/n to one_hot; sum(h (softmax(z) - one_hot)) / n to g."""
         from .shape import broadcast_to
 
         z, one_hot, g = node.inputs
