@@ -83,12 +83,10 @@ class Replayer:
             slots.append((like, self._views.get(index, [])))
         self._replay = device.Replay(calls, slots, feeds)
         self._unshared = device.unshared
-        self._bound = [(source.position, source.tensor) for source in bound]
+        self._bound = [_where(source) for source in bound]
         self._in_place = [(i, source.tensor) for i, source in enumerate(bound) if source.in_place]
         self._rings = list(self.rings.values())
-        self._targets = [
-            (program.sources[e.source].position, program.sources[e.source].tensor) for e in program.effects
-        ]
+        self._targets = [_where(program.sources[effect.source]) for effect in program.effects]
         self._effects = [(effect.attribute, self._place(effect.value)) for effect in program.effects]
         self._result = rebuilt(program.result, self._place)
         self._forget_handles()
@@ -113,9 +111,10 @@ class Replayer:
         """Replay on `views`, which `views_if_it_fits` gave. Gives what the function returns."""
         self.program.tape.run(self.late)
         for position, tensor in self._in_place:
+            views[position] = None  # or the view would be held here, too
             if not self._unshared((tensor,), False):  # somebody wants to keep the old data
                 tensor.cached_data = tensor.cached_data.copy()
-                views[position] = tensor.cached_data._view
+            views[position] = tensor.cached_data._view
         targets = [arguments[i] if x is None else x for i, x in self._targets]
         for target, (attribute, _) in zip(targets, self._effects):
             if attribute == "grad":
@@ -161,6 +160,11 @@ class Replayer:
         note = f"(in the compiled function {self.program.name}, recorded at {instruction.line})"
         if error.args and isinstance(error.args[0], str):
             error.args = (f"{error.args[0]} {note}", *error.args[1:])
+
+
+def _where(source: Source) -> tuple[int, Any]:
+    """The number of an argument, or (any number and) the captured tensor."""
+    return (0, source.tensor) if source.position is None else (source.position, None)
 
 
 @dataclass(frozen=True)
