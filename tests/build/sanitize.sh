@@ -25,7 +25,7 @@ LD_PRELOAD="$preload" \
   ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
   UBSAN_OPTIONS=print_stacktrace=1 \
   NEEDLE_EXTENSION="$(ls "$PWD"/build/asan/ndarray_backend_cpu*.so)" PYTEST_ADDOPTS="-p tests.build.other_extension" \
-  "$python" -m pytest -q --numprocesses auto tests/backend_ndarray tests/data
+  "$python" -m pytest -q --numprocesses auto tests/backend_ndarray tests/compiled tests/data
 
 echo "== threads"
 build tsan thread thread_check

@@ -9,7 +9,7 @@ import pytest
 
 import needle as ndl
 from needle import init, nn, optim
-from needle.backend_selection import BACKEND, cpu_numpy
+from needle.backend_selection import BACKEND, cpu, cpu_numpy
 from needle.compiled import CompileError
 
 pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run as they are under np")
@@ -234,6 +234,22 @@ def test_slices_of_one_array_share_a_program():
     assert len(function.programs) == 1
 
 
+def test_arguments_that_share_memory_are_not_mixed_up():
+    function = ndl.compile(lambda a, b: a * 2 + b)
+    data = ndl.Tensor(np.arange(40.0).reshape(10, 4), requires_grad=False)
+    for i in range(1, 8):
+        got = function(data[0:1], data[i : i + 1]).numpy()
+        np.testing.assert_array_equal(got, 2 * data.numpy()[0:1] + data.numpy()[i : i + 1])
+    assert function.programs == []
+
+
+def test_a_captured_tensor_that_shares_memory_with_an_argument_is_refused():
+    data = ndl.Tensor(np.arange(40.0).reshape(10, 4), requires_grad=False)
+    function = ndl.compile(lambda x: x + data.sum(axes=0))
+    with pytest.raises(CompileError, match="shares with another tensor"):
+        function(data[0:1])
+
+
 def test_a_setting_of_a_module_may_change():
     layer = nn.Dropout(0.5)
     function = ndl.compile(lambda x: layer(x))
@@ -279,6 +295,21 @@ def test_what_is_returned_keeps_its_nesting_and_identity():
         assert result["again"][1][0] is x and result["again"][1][1] is weight
         assert result["y"].numpy().tolist() == result["again"][0].numpy().tolist() == [2 * i, 2]
         assert (result["view"].numpy().tolist(), result["none"], result["number"]) == ([2 * i], None, 3)
+
+
+def test_recordings_are_let_go_of():
+    weight = ndl.Tensor(np.ones((50, 50)))
+
+    @ndl.compile
+    def function(x):
+        for _ in range(20):
+            x = ndl.tanh(x @ weight)
+        return x.sum()
+
+    x = ndl.Tensor(np.ones((50, 50)), requires_grad=False)
+    before = cpu().memory_stats()["in_use"]
+    run(function, x, times=5)
+    assert cpu().memory_stats()["in_use"] - before < 5 * 50 * 50 * 4
 
 
 # Where a function runs as it is ---------------------------------------------------------------------------------------

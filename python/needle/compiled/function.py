@@ -13,6 +13,7 @@ from .. import autograd, recording
 from ..autograd import Tensor
 from ..backend_selection import BACKEND, NDArray, cpu
 from ..modes import modes
+from ..nn.module import Module
 from .check import State, assert_same
 from .compare import assert_alike
 from .passes import improve
@@ -29,14 +30,12 @@ MOST_PROGRAMS = 32
 class Variant:
     """One way that a function goes: recorded once, or twice and ready to be replayed."""
 
-    def __init__(self, recorder: Recorder, program: Program, handles: dict[int, Any]) -> None:
-        self.recorder = recorder
+    def __init__(self, modules: dict[Module, dict[str, Any]], program: Program) -> None:
         self.program = program
-        self.handles = handles
         self.replayer: Replayer | None = None
         self.early = program.tape.split()[0]
         self.settings = [
-            (vars(module), name, value) for module, found in recorder.modules.items() for name, value in found.items()
+            (vars(module), name, value) for module, found in modules.items() for name, value in found.items()
         ]
 
     def applies(self, arguments: list[Tensor]) -> list[Any] | None:
@@ -117,8 +116,6 @@ class Compiled:
                 )
             else:
                 fixed.append((type(x), x))
-        if len(tensors) > 1 and len({id(x.cached_data) for x in tensors}) < len(tensors):
-            return tensors, None
         nesting = len(args) if simple else (tuple(kwargs), repr(rebuilt((args, kwargs), _placeholder)))
         key = (nesting, tuple(fixed), modes.grad_enabled)
         try:
@@ -135,21 +132,23 @@ class Compiled:
                 f"{self._name} was recorded {MOST_PROGRAMS} times with other shapes, arguments or modes; what changes "
                 "at every call must be a tensor, or a number that an optimizer holds"
             )
-        result, variant = self._record(tensors, args, kwargs)
+        if len({x.cached_data._handle.ptr() for x in tensors}) < len(tensors):
+            return self.function(*args, **kwargs)  # what is read of memory that arguments share is nobody's
+        result, variant, _ = self._record(tensors, args, kwargs)
         self._variants.setdefault(key, []).append(variant)
         return result
 
     def _second_call(
         self, variant: Variant, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        result, again = self._record(tensors, args, kwargs)
+        result, again, memory = self._record(tensors, args, kwargs)
         assert_alike(variant.program, again.program)
-        variant.replayer = Replayer(improve(again.program), again.handles)
-        variant.program = again.program
-        del again.handles, variant.handles
+        variant.replayer = Replayer(improve(again.program), memory)
         return result
 
-    def _record(self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Variant]:
+    def _record(
+        self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, Variant, dict[int, Any]]:
         recorder = Recorder(self._name, tensors)
         with recorder.watching():
             result = self.function(*args, **kwargs)
@@ -160,8 +159,8 @@ class Compiled:
                         f"{self._name} changes {type(module).__name__}.{name} from {found.get(name)!r} to {value!r}: "
                         "a replay would not; use a Tensor, and assign its data"
                     )
-        program, handles = recorder.program(result)
-        return rebuilt(result, _detached), Variant(recorder, program, handles)
+        program, memory = recorder.program(result)
+        return rebuilt(result, _detached), Variant(recorder.modules, program), memory
 
     # Replaying --------------------------------------------------------------------------------------------------------
 
@@ -222,6 +221,9 @@ def compile(function: Any = None, *, check: bool = False) -> Any:
     Everything else that Python does is done at the first two calls only. The two recordings are compared, so that a
     counter or a fresh array which a kernel gets raises. A condition that changes later cannot be seen; `check` finds
     it.
+
+    Record while no other thread trains: the numbers of all optimizers are watched. Arguments that share memory with
+    each other are not compiled for, and tensors that a function captures should not share memory with its arguments.
 
     Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, and while an interpreter listens to the
     graph, the function runs as it is.

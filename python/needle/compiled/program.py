@@ -38,6 +38,12 @@ class Operand(NamedTuple):
         return math.prod(self.shape)
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The first and the last position in the buffer."""
+        reach = [(n - 1) * stride for n, stride in zip(self.shape, self.strides)]
+        return self.offset + sum(min(0, r) for r in reach), self.offset + sum(max(0, r) for r in reach)
+
+    @property
     def is_compact(self) -> bool:
         """Whether the elements lie in row-major order without gaps, from the beginning of the buffer."""
         expected, step = [], 1

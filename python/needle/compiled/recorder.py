@@ -189,7 +189,19 @@ class _Assembly:
                     f"{self.recorder.name} reads an array of shape {view.shape} that no tensor holds; "
                     "put it into an ndl.Tensor"
                 )
-        return Operand(self.numbers[address], tuple(view.shape), tuple(view.strides), view.offset)
+        operand = Operand(self.numbers[address], tuple(view.shape), tuple(view.strides), view.offset)
+        self._check_inside(operand)
+        return operand
+
+    def _check_inside(self, operand: Operand) -> None:
+        """Raise if `operand` reaches memory beside the tensor whose buffer it is of: another tensor's, then."""
+        for source in self.sources:
+            if source.buffer == operand.buffer and operand.size:
+                whole = Operand(operand.buffer, source.shape, source.strides, source.offset)
+                if not (whole.span[0] <= operand.span[0] and operand.span[1] <= whole.span[1]):
+                    raise CompileError(
+                        f"{self.recorder.name} reads memory that {source} shares with another tensor; pass a copy"
+                    )
 
     def _argument(self, x: Any, position: int, kernel: str, args: tuple[Any, ...]) -> Any:
         if type(x).__name__ == "View":
