@@ -103,19 +103,47 @@ def test_requires_grad_is_assignable():
 
 
 def test_integer_tensors_are_differentiable_twice():
-    x = ndl.Tensor([6])
+    x, y = ndl.Tensor([6]), ndl.Tensor([0])
     assert x.dtype == ("float32" if BACKEND == "nd" else "int64") and x.requires_grad
-    (x * x).backward()
-    x.grad.backward()
-    assert x.grad.numpy().tolist() == [2]
+    (x * x + x * y).backward()
+    by_x, by_y = x.grad, y.grad
+    assert by_x.numpy().tolist() == [12] and by_y.numpy().tolist() == [6]
+    by_x.backward()
+    assert x.grad.numpy().tolist() == [2] and y.grad.numpy().tolist() == [1]
+    by_y.backward()
+    assert x.grad.numpy().tolist() == [1]
+
+
+def test_gradients_of_variables_can_be_computed_by_name():
+    a, b = tensor([1.0, 2.0]), tensor([3.0, 4.0])
+    ndl.autograd.compute_gradient_of_variables(a * b, tensor([1.0, 10.0]))
+    assert a.grad.numpy().tolist() == [3, 40] and b.grad.numpy().tolist() == [1, 20]
+
+
+def test_data_may_be_nudged_in_place_for_a_difference_quotient(mode):
+    x = tensor([[0.5, -1.0], [2.0, 3.0]], dtype="float64")
+    out = ndl.tanh(x)
+    (gradient,) = out.op.gradient_as_tuple(ndl.init.ones(2, 2, dtype="float64"), out)
+    expected, elements = gradient.numpy(), x.realize_cached_data().flat
+    for position in range(4):
+        elements[position] += 1e-5
+        above = ndl.tanh(x).numpy()
+        elements[position] -= 2e-5
+        below = ndl.tanh(x).numpy()
+        elements[position] += 1e-5
+        assert (above - below).sum() / 2e-5 == pytest.approx(expected.flat[position], rel=1e-6)
 
 
 def test_a_scalar_operand_may_be_a_one_element_array():
     x = tensor([1.0, 2.0])
     for scalar in (np.array([3.0]), np.array(3.0), np.float32(3)):
-        assert isinstance((x * scalar).op, ndl.ops.MulScalar)
-        assert isinstance(ndl.power_scalar(x, scalar=scalar).op, ndl.ops.PowerScalar)
-        assert (x + scalar).numpy().tolist() == [4, 5]
+        results = [x + scalar, x - scalar, x * scalar, x / scalar, x**scalar, ndl.power_scalar(x, scalar=scalar)]
+        assert [type(result.op).__name__ for result in results] == [
+            *("AddScalar", "AddScalar", "MulScalar", "DivScalar", "PowerScalar", "PowerScalar")
+        ]
+        for result in (*results, scalar + x, scalar - x, scalar * x, scalar / x, scalar**x):
+            assert result.shape == (2,) and result.dtype == "float32"
+        assert (x - scalar).numpy().tolist() == [-2, -1] and (scalar - x).numpy().tolist() == [2, 1]
 
 
 def test_stacking_answers_with_a_tuple_of_gradients():

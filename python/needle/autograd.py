@@ -187,9 +187,9 @@ class Value:
 
     @classmethod
     def make_const(cls: type[V], data: Any, requires_grad: bool = False) -> V:
-        """A leaf that holds the array `data` itself; nothing is copied."""
+        """A leaf that holds the array `data` itself (or that of a node); nothing is copied."""
         node = cls.__new__(cls)
-        node.cached_data = data
+        node.cached_data = data.realize_cached_data() if isinstance(data, Value) else data
         node.requires_grad = requires_grad
         return node
 

@@ -27,7 +27,7 @@ class Tensor(Value):
     array : number, list, numpy.ndarray, NDArray or Tensor
         The data. A Tensor of the same dtype and device is shared, anything else is copied.
     device : Device, optional
-        Where to put it; by default where `array` is if it is a Tensor, else ``default_device()``.
+        Where to put it; by default where `array` is if it is a Tensor or an NDArray, else ``default_device()``.
     dtype : str, optional
         By default that of `array` if it is a Tensor; else float32 on the ``nd`` backend, NumPy's choice under ``np``.
     requires_grad : bool
@@ -227,9 +227,9 @@ class Tensor(Value):
         """Smallest element over `axes` (all of them by default)."""
         return ops.min(self, axes, keepdims)
 
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same elements in row-major order in another shape; one extent may be -1."""
-        return ops.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+    def reshape(self, shape: Any, *more: int) -> Tensor:
+        """The same elements in row-major order in another shape (a tuple, or ints); one extent may be -1."""
+        return ops.reshape(self, (shape, *more) if more else shape)
 
     def broadcast_to(self, shape: tuple[int, ...]) -> Tensor:
         """Repeat along axes of extent 1, and along new ones in front, up to `shape`."""

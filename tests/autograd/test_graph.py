@@ -111,6 +111,7 @@ def test_make_const_wraps_an_array_without_copying():
     constant = Tensor.make_const(array)
     assert constant.cached_data is array and not constant.requires_grad
     assert Tensor.make_const(array, requires_grad=True).requires_grad
+    assert Tensor.make_const(constant).cached_data is array
     pair = TensorTuple.make_const((array, array))
     assert pair.cached_data == (array, array) and type(pair) is TensorTuple
 

@@ -22,9 +22,10 @@ sys.meta_path.insert(0, Refuse())
 """
 
 
-def run(program: str, backend: str) -> subprocess.CompletedProcess[str]:
-    """Run `program` in a process that cannot import the extension."""
-    environment = {**os.environ, "NEEDLE_BACKEND": backend}
+def run(program: str, backend: str | None) -> subprocess.CompletedProcess[str]:
+    """Run `program` in a process that cannot import the extension; None leaves NEEDLE_BACKEND unset."""
+    environment = {name: value for name, value in os.environ.items() if name != "NEEDLE_BACKEND"}
+    environment |= {} if backend is None else {"NEEDLE_BACKEND": backend}
     package_folder = str(Path(needle.__file__).parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join([package_folder, environment.get("PYTHONPATH", "")])
     source = REFUSE_EXTENSION + textwrap.dedent(program)
@@ -77,6 +78,12 @@ def test_under_nd_importing_works_and_the_first_tensor_says_how_to_build_it():
     assert result.returncode == 0, result.stderr
     assert "make build" in result.stdout and "NEEDLE_BACKEND=np" in result.stdout
     assert "[2. 3.]" in result.stdout
+
+
+def test_the_backend_is_nd_unless_the_environment_names_one():
+    for backend, chosen in ((None, "nd"), ("nd", "nd"), ("np", "np")):
+        result = run("import needle; print(needle.backend_selection.BACKEND)", backend)
+        assert result.stdout.strip() == chosen, result.stderr
 
 
 def test_an_unknown_backend_is_refused_by_name():

@@ -272,7 +272,9 @@ def test_captured_tensors_may_get_new_data_of_another_layout():
 
 def test_random_draws_are_the_eager_ones():
     def function(x):
-        return x + init.rand(3, low=-1) + init.randn(3, std=2) * init.randb(3, p=0.5, dtype="float32")
+        x = x + init.rand(3, low=-1) + init.randn(3, std=2) * init.randb(3, p=0.5, dtype="float32")
+        x = x + ndl.Tensor(x.device.rand(3)) * ndl.Tensor.make_const(x.device.randn(3))
+        return nn.Dropout(0.3)(x) + init.xavier_normal(2, 3).sum(0) + init.kaiming_uniform(2, 3).sum(0)
 
     compiled = ndl.compile(function)
     np.random.seed(3)

@@ -98,6 +98,14 @@ def test_evaluation_uses_the_running_estimates_and_leaves_them(device, mode):
     np.testing.assert_array_equal(layer.running_var.numpy(), var)
 
 
+def test_running_estimates_keep_their_dtype_whatever_the_input_has(device, mode):
+    layer, x = nn.BatchNorm1d(4, device=device), RNG.randn(6, 4) + 3
+    y = layer(tensor(x, device))
+    assert y.dtype == "float64" and layer.running_mean.dtype == layer.running_var.dtype == "float32"
+    np.testing.assert_allclose(layer.running_mean.numpy(), 0.1 * x.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(layer.running_var.numpy(), 0.9 + 0.1 * x.var(0), rtol=1e-6)
+
+
 def test_running_estimates_keep_no_graph(mode):
     layer = nn.BatchNorm1d(4)
     x = ndl.Tensor(RNG.randn(6, 4), dtype="float32")

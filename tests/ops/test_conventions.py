@@ -107,6 +107,7 @@ def test_methods_are_the_functions():
         (x.min(0), ndl.min(x, 0)),
         (x.reshape((3, 2)), ndl.reshape(x, (3, 2))),
         (x.reshape(3, 2), ndl.reshape(x, (3, 2))),
+        (x.reshape(shape=[3, 2]), ndl.reshape(x, (3, 2))),
         (x.reshape(-1), ndl.reshape(x, (-1,))),
         (x.broadcast_to((4, 2, 3)), ndl.broadcast_to(x, (4, 2, 3))),
         (x.transpose(), ndl.transpose(x)),

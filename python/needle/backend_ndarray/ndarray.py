@@ -139,13 +139,13 @@ class NDArray(OnHost):
         array._set(shape, strides, start, self.dtype, self.device, view)
         return array
 
-    def reshape(self, *new_shape: Any) -> NDArray:
+    def reshape(self, new_shape: Any, *more: int) -> NDArray:
         """The same elements in row-major order in another shape, of which one extent may be -1.
 
         A view where the elements lie in memory in that order without gaps; a copy where they do not.
         """
-        shape = new_shape[0] if len(new_shape) == 1 and not isinstance(new_shape[0], int) else new_shape
-        shape = complete_shape(tuple(shape), self.shape)
+        shape = (new_shape, *more) if more or isinstance(new_shape, int) else tuple(new_shape)
+        shape = complete_shape(shape, self.shape)
         if shape == self.shape:
             return self
         source = self if is_row_major(self.shape, self.strides) else self.copy()

@@ -137,7 +137,8 @@ class BatchNorm1d(Module):
 
     def _follow(self, running: Tensor, observed: Tensor) -> None:
         """Let a running estimate follow the observed value: only its data changes, so that no graph grows."""
-        running.data = (1 - self.momentum) * running.data + self.momentum * observed.data
+        observed = ops.cast(observed.data, running.dtype)
+        running.data = (1 - self.momentum) * running.data + self.momentum * observed
 
     def extra_repr(self) -> str:
         """Give the arguments."""
