@@ -2,6 +2,7 @@
 #include <string>
 
 #include "binary_ops.h"
+#include "elementwise_rows.h"
 #include "kernels.h"
 #include "loops.h"
 
@@ -129,7 +130,53 @@ void comparison(Binary op, const View& a, const View& b, const View& out) {
   }
 }
 
+template <typename T, typename F>
+void row(int64_t n, Row<T> a, Row<T> b, T* out) {
+  apply_row<T, T>(F{}, n, a, b, out);
+}
+
+template <typename T, typename F>
+void exchanged_row(int64_t n, Row<T> a, Row<T> b, T* out) {
+  apply_row<T, T>(F{}, n, b, a, out);
+}
+
 }  // namespace
+
+template <typename T>
+BinaryRow<T> binary_row(Binary op) {
+  switch (op) {
+    case Binary::kAdd:
+      return {row<T, Add>, Add::kGrain};
+    case Binary::kSub:
+      return {row<T, Sub>, Sub::kGrain};
+    case Binary::kMul:
+      return {row<T, Mul>, Mul::kGrain};
+    case Binary::kDiv:
+      return {row<T, Div>, Div::kGrain};
+    case Binary::kMaximum:
+      return {row<T, Maximum>, Maximum::kGrain};
+    case Binary::kMinimum:
+      return {row<T, Minimum>, Minimum::kGrain};
+    case Binary::kEq:
+      return {row<T, Equal>, Equal::kGrain};
+    case Binary::kNe:
+      return {row<T, NotEqual>, NotEqual::kGrain};
+    case Binary::kLt:
+      return {row<T, Less>, Less::kGrain};
+    case Binary::kLe:
+      return {row<T, LessEqual>, LessEqual::kGrain};
+    case Binary::kGt:
+      return {exchanged_row<T, Less>, Less::kGrain};
+    case Binary::kGe:
+      return {exchanged_row<T, LessEqual>, LessEqual::kGrain};
+    case Binary::kPower:
+      break;  // its ways depend on the exponent
+  }
+  throw std::invalid_argument("there is no row function for this binary operator");
+}
+
+template BinaryRow<float> binary_row(Binary op);
+template BinaryRow<double> binary_row(Binary op);
 
 void binary(Binary op, const View& a, const View& b, const View& out) {
   dispatch(a.dtype(), [&](auto element) {

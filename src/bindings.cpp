@@ -36,6 +36,7 @@ PYBIND11_MODULE(ndarray_backend_cpu, module) {
   add_kernels(module.ptr());
   add_products(module.ptr());
   add_fused_kernels(module.ptr());
+  add_chain(module);
   add_replay(module);
   module.def("from_numpy", &copy_from_numpy, py::arg("a"), py::arg("out"),
              "out <- a, a NumPy array of the same shape and dtype and of any strides.");

@@ -10,6 +10,7 @@ Kernels kernels() {
   return {NEEDLE_NAME_OF(NEEDLE_ISA),
           unary,
           binary,
+          chain,
           where,
           copy,
           reduce,

@@ -45,11 +45,15 @@ struct AdamStep {
   double weight_decay;
 };
 
+struct Chain;  // chain.h
+struct ChainInput;
+
 struct Kernels {
   const char* isa;
   void (*unary)(Unary op, const View& a, const View& out);
   // A scalar operand is a view of stride 0.
   void (*binary)(Binary op, const View& a, const View& b, const View& out);
+  void (*chain)(const Chain& chain, const ChainInput* inputs, const View* const* outs);
   void (*where)(const View& condition, const View& a, const View& b, const View& out);
   void (*copy)(const View& a, const View& out);
   void (*reduce)(Reduction op, const View& a, const View& out);
@@ -82,6 +86,7 @@ struct Kernels {
 namespace NEEDLE_ISA {
 void unary(Unary op, const View& a, const View& out);
 void binary(Binary op, const View& a, const View& b, const View& out);
+void chain(const Chain& chain, const ChainInput* inputs, const View* const* outs);
 void where(const View& condition, const View& a, const View& b, const View& out);
 void copy(const View& a, const View& out);
 void reduce(Reduction op, const View& a, const View& out);

@@ -1,6 +1,7 @@
 // Elementwise kernels of one operand.
 #include <string>
 
+#include "elementwise_rows.h"
 #include "kernels.h"
 #include "loops.h"
 #include "unary_ops.h"
@@ -35,8 +36,18 @@ void apply_row_of_angles(F f, int64_t n, const T* x, T* out) {
   }
 }
 
+// One row by operator F, which has a slower loop if it is one of angles.
 template <typename T, typename F>
-void apply(F f, const View& a, const View& out) {
+void row(int64_t n, const T* x, T* out) {
+  if constexpr (std::is_same_v<F, Sin> || std::is_same_v<F, Cos>) {
+    apply_row_of_angles(F{}, n, x, out);
+  } else {
+    apply_row(F{}, n, x, out);
+  }
+}
+
+template <typename T, typename F>
+void apply(F, const View& a, const View& out) {
   const TiledLoop<2> loop = plan(F::kGrain, out, a);
   parallel_tiles(loop, [&](const Tile<2>& tile) {
     const Reader<T> reader(loop, 1, tile, a);
@@ -47,12 +58,7 @@ void apply(F f, const View& a, const View& out) {
       const Row<T> x = reader.row(i);
       T* const target = writer.row(i);
       if (x.is_scalar) std::fill_n(target, tile.columns, *x.data);
-      const T* const source = x.is_scalar ? target : x.data;
-      if constexpr (std::is_same_v<F, Sin> || std::is_same_v<F, Cos>) {
-        apply_row_of_angles(f, tile.columns, source, target);
-      } else {
-        apply_row(f, tile.columns, source, target);
-      }
+      row<T, F>(tile.columns, x.is_scalar ? target : x.data, target);
     }
   });
 }
@@ -111,6 +117,38 @@ void of_numbers(Unary op, const View& a, const View& out) {
 }
 
 }  // namespace
+
+template <typename T>
+UnaryRow<T> unary_row(Unary op) {
+  switch (op) {
+    case Unary::kNeg:
+      return {row<T, Neg>, Neg::kGrain};
+    case Unary::kAbs:
+      return {row<T, Abs>, Abs::kGrain};
+    case Unary::kSign:
+      return {row<T, Sign>, Sign::kGrain};
+    case Unary::kRelu:
+      return {row<T, Relu>, Relu::kGrain};
+    case Unary::kLog:
+      return {row<T, Log>, Log::kGrain};
+    case Unary::kExp:
+      return {row<T, Exp>, Exp::kGrain};
+    case Unary::kTanh:
+      return {row<T, Tanh>, Tanh::kGrain};
+    case Unary::kSqrt:
+      return {row<T, Sqrt>, Sqrt::kGrain};
+    case Unary::kSin:
+      return {row<T, Sin>, Sin::kGrain};
+    case Unary::kCos:
+      return {row<T, Cos>, Cos::kGrain};
+    case Unary::kSigmoid:
+      return {row<T, Sigmoid>, Sigmoid::kGrain};
+  }
+  throw std::invalid_argument("unknown unary operator");
+}
+
+template UnaryRow<float> unary_row(Unary op);
+template UnaryRow<double> unary_row(Unary op);
 
 void unary(Unary op, const View& a, const View& out) {
   dispatch(a.dtype(), [&](auto element) {

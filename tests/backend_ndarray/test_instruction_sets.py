@@ -28,7 +28,7 @@ def test_every_kernel_is_right_with_a_lower_instruction_set(isa):
     asked = python("-c", "from needle.backend_ndarray import cpu; print(cpu().isa())", isa=isa)
     assert asked.stdout.strip() == isa, asked.stderr
     tests = ["-q", "-x", "-k", "cpu", "-p", "no:cacheprovider", "--no-header"]
-    files = [str(HERE / name) for name in ("test_kernels.py", "test_fused_kernels.py")]
+    files = [str(HERE / name) for name in ("test_kernels.py", "test_fused_kernels.py", "test_chain.py")]
     result = python("-m", "pytest", *tests, *files, isa=isa)
     assert result.returncode == 0, result.stdout[-5000:]
 

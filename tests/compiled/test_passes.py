@@ -124,6 +124,7 @@ def test_programs_and_their_history_can_be_read(monkeypatch):
     assert [name for name in (one.__name__ for one in passes.PASSES) if f"After {name}:" in explained] == [
         "drop_dead_code",
         "hoist_constants",
+        "fuse_elementwise",
         "update_in_place",
         "plan_memory",
     ]
@@ -139,3 +140,91 @@ def test_a_replay_allocates_nothing(monkeypatch):
     now = cpu().memory_stats()
     assert now["allocations"] == statistics["allocations"]
     assert loss.shape == ()
+
+
+def fused_and_not(monkeypatch, function, *arrays):
+    """The kernels of the program without and with fusion; the results must be equal."""
+    kernels, results = [], []
+    for chosen in ((passes.drop_dead_code,), (passes.drop_dead_code, passes.fuse_elementwise, passes.plan_memory)):
+        monkeypatch.setattr("needle.compiled.function.improve", lambda program, c=chosen: passes.improve(program, c))
+        compiled = ndl.compile(lambda *x: function(*x))
+        for _ in range(4):
+            found = compiled(*[ndl.Tensor(x, requires_grad=False) for x in arrays])
+        found = found if isinstance(found, tuple) else (found,)
+        results.append([x.numpy().tobytes() for x in found])
+        kernels.append([i.kernel for i in compiled.programs[0].instructions])
+    eager = function(*[ndl.Tensor(x, requires_grad=False) for x in arrays])
+    eager = eager if isinstance(eager, tuple) else (eager,)
+    assert results[0] == results[1] == [x.numpy().tobytes() for x in eager]
+    return kernels
+
+
+A = np.random.default_rng(0).standard_normal((30, 70)).astype("float32")
+ROW = A[0]
+
+
+def test_elementwise_steps_become_one_pass(monkeypatch):
+    before, after = fused_and_not(monkeypatch, lambda x, y, z: ndl.tanh(x * 2 + y) * z, A, A + 1, A - 1)
+    assert before == ["scalar_mul", "ewise_add", "ewise_tanh", "ewise_mul"]
+    assert after == ["chain"]
+
+
+def test_a_bias_is_a_part_of_a_chain(monkeypatch):
+    before, after = fused_and_not(monkeypatch, lambda x, b: ndl.relu(x @ x.transpose() @ x + b), A, ROW)
+    assert before[-2:] == ["ewise_add", "scalar_maximum"]
+    assert after == [*before[:-2], "chain"]
+
+
+def test_what_is_needed_elsewhere_is_written_too(monkeypatch):
+    def function(x, y):
+        middle = ndl.exp(x * y)
+        return middle, middle.sum(axes=0), middle + y
+
+    before, after = fused_and_not(monkeypatch, function, A, A)
+    assert before == ["ewise_mul", "ewise_exp", "reduce_sum", "ewise_add"]
+    assert after == ["chain", "reduce_sum", "ewise_add"], "the sum stands between"
+
+
+def test_independent_steps_join_where_they_meet(monkeypatch):
+    before, after = fused_and_not(monkeypatch, lambda x, y: (x * 2) * (y + 1), A, A)
+    assert len(before) == 3 and after == ["chain"]
+
+
+def test_nothing_is_fused_where_nothing_is_gained(monkeypatch):
+    # One step, other shapes, another view of the result, and a power, whose kernel looks at the exponent.
+    before, after = fused_and_not(monkeypatch, lambda x: ((x + 1).sum(axes=1), (x * 3).transpose() + 1, x**3), A)
+    assert before == after and "chain" not in after
+
+
+def test_long_chains_are_cut(monkeypatch):
+    def function(x, y):
+        for _ in range(40):
+            x = x * 0.5 + y
+        return x
+
+    before, after = fused_and_not(monkeypatch, function, A, A)
+    assert len(before) == 80 and set(after) == {"chain"} and 3 <= len(after) <= 10
+
+
+def test_numbers_of_a_chain_are_fed_anew(monkeypatch):
+    monkeypatch.setattr("needle.compiled.function.improve", passes.improve)
+    w = nn.Parameter(ndl.Tensor(ROW))
+    schedule = optim.SGD([w], lr=0.1)
+
+    @ndl.compile
+    def function(x):
+        return ndl.tanh(x * schedule.lr) + x
+
+    for rate in (0.1, 0.1, 0.2, 0.7):
+        schedule.lr = rate
+        x = ndl.Tensor(A, requires_grad=False)
+        assert function(x).numpy().tobytes() == (ndl.tanh(x * rate) + x).numpy().tobytes()
+
+
+def test_a_chain_can_be_read(monkeypatch):
+    monkeypatch.setattr("needle.compiled.function.improve", passes.improve)
+    function = ndl.compile(lambda x, y: ndl.tanh(x * 2 + y))
+    for _ in range(3):
+        function(ndl.Tensor(A, requires_grad=False), ndl.Tensor(A, requires_grad=False))
+    (chain,) = function.programs[0].instructions
+    assert str(chain) == "%4[30, 70] = chain(t3 = scalar_mul(%0, 2); t4 = add(t3, %1); %4 = tanh(t4))"

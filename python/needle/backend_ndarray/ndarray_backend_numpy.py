@@ -12,7 +12,7 @@ the call:
 * ``ewise_*``, ``scalar_*``, ``where``: operands and ``out`` have one shape (a broadcast axis has stride 0);
 * operands of one call have one dtype; ``out`` has it too, except where a kernel says otherwise;
 * no two indices of ``out`` are one element (it has no stride 0), and it shares no element with an input; only for
-  ``copy``, ``ewise_*``, ``scalar_*`` and ``where`` it may be exactly the view of an input, which is then overwritten;
+  ``copy``, ``ewise_*``, ``scalar_*``, ``where``, ``chain`` it may be exactly the view of an input, which is then overwritten;
 * a Python number given for an element is one that the dtype can hold.
 
 Every kernel that writes raises the version of its ``out`` by one, whether or not there is an element to write. Of two
@@ -26,7 +26,7 @@ third assignment is lifted to this interface by `needle.backend_ndarray.flat`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -261,6 +261,40 @@ for _name, _g in (BINARY | COMPARISON).items():
     _publish(f"scalar_{_name}", _scalar(_g))
 for _name, _g in REVERSED.items():
     _publish(f"scalar_{_name}", _scalar(_g, reverse=True))
+
+
+class Chain:
+    """The steps of the kernel `chain`.
+
+    Values are numbered: 0 .. `inputs` - 1 are the inputs, then comes the result of each step. A step is the name of a
+    kernel ``ewise_*`` or ``scalar_*``, but not of a power, and the numbers of the values that it takes; an output is
+    the result of a step.
+    """
+
+    def __init__(self, inputs: int, steps: Sequence[tuple[str, Sequence[int]]], outputs: Sequence[int]) -> None:
+        self.inputs = inputs
+        self.steps = steps
+        self.outputs = outputs
+
+
+def chain(chain: Chain, *operands: Any) -> None:
+    """Do the steps; `operands` are the inputs, which are views or Python numbers, and the outputs.
+
+    All views have one shape and one dtype, float32 or float64, in which comparisons too give their 1 or 0. The outputs
+    are compact, the inputs too, or broadcast along their first axes and compact along the others. An output may be
+    exactly the view of an input, which is then overwritten.
+    """
+    outs = operands[chain.inputs :]
+    values = [x.as_numpy() if isinstance(x, View) else np.asarray(x, outs[0].dtype) for x in operands[: chain.inputs]]
+    functions = UNARY | BINARY | COMPARISON | REVERSED
+    with np.errstate(all="ignore"):
+        for kernel, numbers in chain.steps:
+            name = kernel.removeprefix("ewise_").removeprefix("scalar_")
+            taken = [values[i] for i in numbers]
+            values.append(functions[name](*(taken[::-1] if name in REVERSED else taken)).astype(outs[0].dtype))
+    results = [np.broadcast_to(values[i], outs[0].shape).copy() for i in chain.outputs]
+    for out, result in zip(outs, results):
+        _write(out, result)
 
 
 def where(condition: View, a: View, b: View, out: View) -> None:
@@ -545,7 +579,7 @@ FUSED = (
     *("logsumexp", "softmax", "logsoftmax", "softmax_gradient", "logsoftmax_gradient"),
     *("softmax_loss", "softmax_loss_gradient"),
     *("layer_norm", "layer_norm_gradient", "batch_norm", "batch_norm_gradient", "moments"),
-    *("sgd_plain", "sgd", "adam"),
+    *("sgd_plain", "sgd", "adam", "chain"),
 )
 
 #: The name of every kernel of the interface: the functions above.

@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from .program import Buffer, Instruction, Operand, Program
+from .fusion import fuse_elementwise
+from .program import Instruction, Operand, Program, with_instructions
 
 Pass = Callable[[Program], Program]
 
 #: Kernels that read an element of every input before they write that element, so that an output may be an input.
-ELEMENTWISE = ("ewise_", "scalar_", "where", "sgd", "adam")
+ELEMENTWISE = ("ewise_", "scalar_", "where", "sgd", "adam", "chain")
 
 
 def drop_dead_code(program: Program) -> Program:
@@ -29,7 +30,7 @@ def drop_dead_code(program: Program) -> Program:
         if instruction.writes() & needed:
             needed |= instruction.reads()
             kept.append(instruction)
-    return _with(program, kept[::-1])
+    return with_instructions(program, kept[::-1])
 
 
 def hoist_constants(program: Program) -> Program:
@@ -47,7 +48,7 @@ def hoist_constants(program: Program) -> Program:
             setup.append(instruction)
         else:
             rest.append(instruction)
-    return _with(replace(program, buffers=buffers, setup=setup), rest)
+    return with_instructions(replace(program, buffers=buffers, setup=setup), rest)
 
 
 def drop_copies(program: Program) -> Program:
@@ -68,7 +69,7 @@ def drop_copies(program: Program) -> Program:
                 replaced[out.buffer] = source.buffer
                 continue
         instructions.append(instruction)
-    return _with(program, instructions)
+    return with_instructions(program, instructions)
 
 
 def update_in_place(program: Program) -> Program:
@@ -107,7 +108,7 @@ def update_in_place(program: Program) -> Program:
                 continue
         effects.append(effect)
     instructions = [instruction.with_buffers(renamed) for instruction in program.instructions]
-    return _with(replace(program, effects=effects, sources=sources), instructions)
+    return with_instructions(replace(program, effects=effects, sources=sources), instructions)
 
 
 def plan_memory(program: Program) -> Program:
@@ -149,7 +150,14 @@ def plan_memory(program: Program) -> Program:
 
 
 #: In the order in which `improve` runs them.
-PASSES: tuple[Pass, ...] = (drop_dead_code, hoist_constants, drop_copies, update_in_place, plan_memory)
+PASSES: tuple[Pass, ...] = (
+    drop_dead_code,
+    hoist_constants,
+    drop_copies,
+    fuse_elementwise,
+    update_in_place,
+    plan_memory,
+)
 
 
 def improve(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
@@ -161,14 +169,6 @@ def improve(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
             history.append((f"After {one.__name__}:", str(after)))
         program = after
     return replace(program, history=history)
-
-
-def _with(program: Program, instructions: list[Instruction]) -> Program:
-    """The program with other instructions, without buffers that none of them names."""
-    named = {b for i in (*program.setup, *instructions) for b in i.reads() | i.writes()} | set(program.used())
-    named |= {source.buffer for source in program.sources if source.buffer is not None}
-    buffers: dict[int, Buffer] = {i: b for i, b in program.buffers.items() if i in named}
-    return replace(program, instructions=instructions, buffers=buffers)
 
 
 def _substituted(instruction: Instruction, replaced: dict[int, int]) -> Instruction:

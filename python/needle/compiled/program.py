@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -19,8 +19,29 @@ OUTPUTS |= {"layer_norm_gradient": (-3, -2, -1), "batch_norm_gradient": (-3, -2,
 ACCUMULATING = {"scatter_add"}
 
 
-def output_positions(kernel: str, count: int) -> tuple[int, ...]:
-    """Which of `count` arguments a kernel writes to."""
+class Chain(NamedTuple):
+    """The steps of the kernel ``chain``; its other arguments are the inputs, then the outputs.
+
+    Attributes
+    ----------
+    inputs : int
+        How many inputs there are; each is an operand or a number. They are values 0, 1, ...
+    steps : tuple of (str, tuple of int)
+        The name of an elementwise kernel, and the numbers of the values that it takes; its result is the next value.
+    outputs : tuple of int
+        The values that are written to the outputs.
+    """
+
+    inputs: int
+    steps: tuple[tuple[str, tuple[int, ...]], ...]
+    outputs: tuple[int, ...]
+
+
+def output_positions(kernel: str, arguments: Sequence[Any]) -> tuple[int, ...]:
+    """Which of its arguments a kernel writes to."""
+    count = len(arguments)
+    if kernel == "chain":
+        return tuple(range(count - len(arguments[0].outputs), count))
     return tuple(i % count for i in OUTPUTS.get(kernel, (-1,)))
 
 
@@ -68,12 +89,12 @@ class Instruction:
     @property
     def outputs(self) -> tuple[Operand, ...]:
         """The views that are written to."""
-        return tuple(self.arguments[i] for i in output_positions(self.kernel, len(self.arguments)))
+        return tuple(self.arguments[i] for i in output_positions(self.kernel, self.arguments))
 
     @property
     def inputs(self) -> tuple[Operand, ...]:
         """The views that are read."""
-        written = output_positions(self.kernel, len(self.arguments)) if self.kernel not in ACCUMULATING else ()
+        written = output_positions(self.kernel, self.arguments) if self.kernel not in ACCUMULATING else ()
         return tuple(x for i, x in enumerate(self.arguments) if isinstance(x, Operand) and i not in written)
 
     def reads(self) -> set[int]:
@@ -93,15 +114,31 @@ class Instruction:
 
     @property
     def flops(self) -> int:
-        """Additions and multiplications of a matrix product; one for each element that any other kernel reads most."""
+        """Additions and multiplications of a product; else one for each element of the largest input, for each step."""
         if self.kernel.startswith("matmul"):
             return 2 * self.outputs[0].size * self.inputs[0].shape[-1]
+        if self.kernel == "chain":
+            return len(self.arguments[0].steps) * self.outputs[0].size
         return 0 if self.kernel in ("fill", "copy", "from_numpy") else max((x.size for x in self.inputs), default=0)
 
     def __str__(self) -> str:
-        written = output_positions(self.kernel, len(self.arguments))
+        written = output_positions(self.kernel, self.arguments)
+        if self.kernel == "chain":
+            return f"{', '.join(map(str, self.outputs))} = chain({self._chain_shown()})"
         shown = [_shown(x) for i, x in enumerate(self.arguments) if i not in written]
         return f"{', '.join(map(str, self.outputs))} = {self.kernel}({', '.join(shown)})"
+
+    def _chain_shown(self) -> str:
+        """The steps of a chain: ``t3`` is a result that goes nowhere else."""
+        chain, *operands = self.arguments
+        names = [f"%{x.buffer}" if isinstance(x, Operand) else _shown(x) for x in operands[: chain.inputs]]
+        written = {value: f"%{out.buffer}" for value, out in zip(chain.outputs, self.outputs)}
+        steps = []
+        for kernel, values in chain.steps:
+            call = f"{kernel.removeprefix('ewise_')}({', '.join(names[value] for value in values)})"
+            names.append(written.get(len(names), f"t{len(names)}"))
+            steps.append(f"{names[-1]} = {call}")
+        return "; ".join(steps)
 
 
 @dataclass(frozen=True)
@@ -248,6 +285,14 @@ class Program:
     def explain(self) -> str:
         """What the program was as it was recorded, and after each pass that changed it."""
         return "\n\n".join(f"{title}\n{text}" for title, text in self.history)
+
+
+def with_instructions(program: Program, instructions: list[Instruction]) -> Program:
+    """The program with other instructions, without buffers that none of them names."""
+    named = {b for i in (*program.setup, *instructions) for b in i.reads() | i.writes()} | set(program.used())
+    named |= {source.buffer for source in program.sources if source.buffer is not None}
+    buffers: dict[int, Buffer] = {i: b for i, b in program.buffers.items() if i in named}
+    return replace(program, instructions=instructions, buffers=buffers)
 
 
 def _shown(argument: Any) -> str:

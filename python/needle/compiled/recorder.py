@@ -205,7 +205,7 @@ class _Assembly:
 
     def _argument(self, x: Any, position: int, kernel: str, args: tuple[Any, ...]) -> Any:
         if type(x).__name__ == "View":
-            return self._operand(x, position in output_positions(kernel, len(args)))
+            return self._operand(x, position in output_positions(kernel, args))
         if isinstance(x, Fed):
             return x.slot
         if isinstance(x, np.ndarray):

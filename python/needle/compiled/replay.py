@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..backend_selection import NDArray, cpu
 from .numbers import Slot
-from .program import Instruction, Operand, Program, Source, leaves, rebuilt
+from .program import Chain, Instruction, Operand, Program, Source, leaves, rebuilt
 
 
 class Replayer:
@@ -54,11 +54,13 @@ class Replayer:
                 self._handles[index] = self._device.Array(buffer.size, buffer.dtype)
 
     def _argument(self, x: Any) -> Any:
-        """An argument of a kernel: a view for an operand, nothing yet for a slot of the tape."""
+        """An argument of a kernel: a view for an operand, the device's object for a chain, nothing yet for a slot."""
         if isinstance(x, Operand):
             view = self._device.View(self._handles[x.buffer], x.shape, x.strides, x.offset)
             self._views.setdefault(x.buffer, []).append(view)
             return view
+        if isinstance(x, Chain):
+            return self._device.Chain(x.inputs, x.steps, x.outputs)
         return None if isinstance(x, Slot) else x
 
     def _assemble(self) -> None:
