@@ -227,4 +227,4 @@ def test_a_chain_can_be_read(monkeypatch):
     for _ in range(3):
         function(ndl.Tensor(A, requires_grad=False), ndl.Tensor(A, requires_grad=False))
     (chain,) = function.programs[0].instructions
-    assert str(chain) == "%4[30, 70] = chain(t3 = scalar_mul(%0, 2); t4 = add(t3, %1); %4 = tanh(t4))"
+    assert str(chain) == "%4[30, 70] = chain(t0 = scalar_mul(%0, 2); t1 = add(t0, %1); %4 = tanh(t1))"

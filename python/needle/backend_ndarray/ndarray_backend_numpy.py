@@ -12,7 +12,8 @@ the call:
 * ``ewise_*``, ``scalar_*``, ``where``: operands and ``out`` have one shape (a broadcast axis has stride 0);
 * operands of one call have one dtype; ``out`` has it too, except where a kernel says otherwise;
 * no two indices of ``out`` are one element (it has no stride 0), and it shares no element with an input; only for
-  ``copy``, ``ewise_*``, ``scalar_*``, ``where``, ``chain`` it may be exactly the view of an input, which is then overwritten;
+  ``copy``, ``ewise_*``, ``scalar_*``, ``where``, ``chain`` it may be exactly the view of an input, which
+  is then overwritten;
 * a Python number given for an element is one that the dtype can hold.
 
 Every kernel that writes raises the version of its ``out`` by one, whether or not there is an element to write. Of two

@@ -134,9 +134,9 @@ class Instruction:
         names = [f"%{x.buffer}" if isinstance(x, Operand) else _shown(x) for x in operands[: chain.inputs]]
         written = {value: f"%{out.buffer}" for value, out in zip(chain.outputs, self.outputs)}
         steps = []
-        for kernel, values in chain.steps:
+        for i, (kernel, values) in enumerate(chain.steps):
             call = f"{kernel.removeprefix('ewise_')}({', '.join(names[value] for value in values)})"
-            names.append(written.get(len(names), f"t{len(names)}"))
+            names.append(written.get(len(names), f"t{i}"))
             steps.append(f"{names[-1]} = {call}")
         return "; ".join(steps)
 
