@@ -264,40 +264,6 @@ for _name, _g in REVERSED.items():
     _publish(f"scalar_{_name}", _scalar(_g, reverse=True))
 
 
-class Chain:
-    """The steps of the kernel `chain`.
-
-    Values are numbered: 0 .. `inputs` - 1 are the inputs, then comes the result of each step. A step is the name of a
-    kernel ``ewise_*`` or ``scalar_*``, but not of a power, and the numbers of the values that it takes; an output is
-    the result of a step.
-    """
-
-    def __init__(self, inputs: int, steps: Sequence[tuple[str, Sequence[int]]], outputs: Sequence[int]) -> None:
-        self.inputs = inputs
-        self.steps = steps
-        self.outputs = outputs
-
-
-def chain(chain: Chain, *operands: Any) -> None:
-    """Do the steps; `operands` are the inputs, which are views or Python numbers, and the outputs.
-
-    All views have one shape and one dtype, float32 or float64, in which comparisons too give their 1 or 0. The outputs
-    are compact, the inputs too, or broadcast along their first axes and compact along the others. An output may be
-    exactly the view of an input, which is then overwritten.
-    """
-    outs = operands[chain.inputs :]
-    values = [x.as_numpy() if isinstance(x, View) else np.asarray(x, outs[0].dtype) for x in operands[: chain.inputs]]
-    functions = UNARY | BINARY | COMPARISON | REVERSED
-    with np.errstate(all="ignore"):
-        for kernel, numbers in chain.steps:
-            name = kernel.removeprefix("ewise_").removeprefix("scalar_")
-            taken = [values[i] for i in numbers]
-            values.append(functions[name](*(taken[::-1] if name in REVERSED else taken)).astype(outs[0].dtype))
-    results = [np.broadcast_to(values[i], outs[0].shape).copy() for i in chain.outputs]
-    for out, result in zip(outs, results):
-        _write(out, result)
-
-
 def where(condition: View, a: View, b: View, out: View) -> None:
     """`out` <- a where `condition` (dtype bool) holds, b elsewhere."""
     _write(out, np.where(condition.as_numpy(), a.as_numpy(), b.as_numpy()))
@@ -573,6 +539,43 @@ def adam(
         _write(new_v, _average(beta2, v, decayed * decayed))
         step = new_m.as_numpy() / (np.sqrt(new_v.as_numpy()) + np.asarray(eps, w.dtype))
         _write(new_w, w.as_numpy() - np.asarray(rate, w.dtype) * step)
+
+
+# Several elementwise kernels in one pass ------------------------------------------------------------------------------
+
+
+class Chain:
+    """The steps of the kernel `chain`.
+
+    Values are numbered: 0 .. `inputs` - 1 are the inputs, then comes the result of each step. A step is the name of a
+    kernel ``ewise_*`` or ``scalar_*``, but not of a power, and the numbers of the values that it takes; an output is
+    the result of a step.
+    """
+
+    def __init__(self, inputs: int, steps: Sequence[tuple[str, Sequence[int]]], outputs: Sequence[int]) -> None:
+        self.inputs = inputs
+        self.steps = steps
+        self.outputs = outputs
+
+
+def chain(chain: Chain, *operands: Any) -> None:
+    """Do the steps; `operands` are the inputs, which are views or Python numbers, and the outputs.
+
+    All views have one shape and one dtype, float32 or float64, in which comparisons too give their 1 or 0. The outputs
+    are compact, the inputs too, or broadcast along their first axes and compact along the others. An output may be
+    exactly the view of an input, which is then overwritten.
+    """
+    outs = operands[chain.inputs :]
+    values = [x.as_numpy() if isinstance(x, View) else np.asarray(x, outs[0].dtype) for x in operands[: chain.inputs]]
+    functions = UNARY | BINARY | COMPARISON | REVERSED
+    with np.errstate(all="ignore"):
+        for kernel, numbers in chain.steps:
+            name = kernel.removeprefix("ewise_").removeprefix("scalar_")
+            taken = [values[i] for i in numbers]
+            values.append(functions[name](*(taken[::-1] if name in REVERSED else taken)).astype(outs[0].dtype))
+    results = [np.broadcast_to(values[i], outs[0].shape).copy() for i in chain.outputs]
+    for out, result in zip(outs, results):
+        _write(out, result)
 
 
 #: The kernels that a device may lack.
