@@ -46,7 +46,7 @@ class Step:
 
 def test_any_selection_of_passes_gives_the_same_bits(monkeypatch):
     expected = Step(monkeypatch, ()).run()
-    for count in range(1, len(passes.PASSES) + 1):
+    for count in (1, 2, len(passes.PASSES)):
         for chosen in itertools.combinations(passes.PASSES, count):
             assert Step(monkeypatch, chosen).run() == expected, [one.__name__ for one in chosen]
 
