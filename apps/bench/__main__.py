@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.bench import deep, ewise, gemm, import_, ladder, machine, memory, mlp, mnist, overhead, reduce
+from apps.bench import deep, ewise, gemm, import_, ladder, machine, memory, mlp, mnist, overhead, passes, reduce
 from apps.bench.runner import Benchmark, Row, Settings, WorkerError
 from apps.bench.sides import PEERS, SIDES, Absent
 from apps.bench.table import Table
 
 MODULES = (mlp, gemm, ewise, reduce, overhead, deep, mnist, memory, import_)
 BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in MODULES}
+TABLES = {"ladder": ladder.LadderTable, "passes": passes.PassesTable}
 QUICK: dict[str, Any] = {"rounds": 5, "seconds": 0.01, "quick": True}
 
 
@@ -50,6 +51,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=positive, metavar="N", help=f"turns that each side takes ({Settings.rounds})")
     add("--quick", action="store_true", help="fewer and shorter turns, without the largest cases: only a look")
     add("--ladder", action="store_true", help="with --only gemm: the rungs of needle's own product, without peers")
+    add(
+        "--passes",
+        action="store_true",
+        help="with --only mlp: what each pass over a compiled step brings, without peers",
+    )
     add("--json", type=Path, metavar="FILE", help="write everything measured to FILE too")
     add("--verbose", action="store_true", help="show what the workers print to standard error")
     options = parser.parse_args(arguments)
@@ -57,12 +63,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"argument --threads: {options.threads}, but this process may use {machine.cores()} cores")
     if options.ladder and options.only != ("gemm",):
         parser.error("argument --ladder: goes with --only gemm")
+    if options.passes and options.only != ("mlp",):
+        parser.error("argument --passes: goes with --only mlp")
     return options
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """Turn the options into settings."""
-    peers = () if options.ladder else options.peers
+    peers = () if options.ladder or options.passes else options.peers
     settings = Settings(threads=options.threads, peers=peers, verbose=options.verbose)
     if options.quick:
         settings = dataclasses.replace(settings, **QUICK)
@@ -105,7 +113,7 @@ class Output:
 
 def run_one(benchmark: Benchmark, settings: Settings, output: Output) -> None:
     """Run a benchmark and show its table."""
-    table = (ladder.LadderTable if benchmark is ladder.BENCHMARK else Table)(benchmark, settings.peers)
+    table = TABLES.get(benchmark.name, Table)(benchmark, settings.peers)
     output.show(*table.head())
     rows = []
     for row in benchmark.run(settings, output.report):
@@ -127,7 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         output.results["machine"] = machine.describe(settings, output.report)
         output.show(*machine.head(output.results["machine"]))
-        chosen = [ladder.BENCHMARK] if options.ladder else [BENCHMARKS[name] for name in options.only or BENCHMARKS]
+        chosen = [BENCHMARKS[name] for name in options.only or BENCHMARKS]
+        chosen = [ladder.BENCHMARK] if options.ladder else [passes.BENCHMARK] if options.passes else chosen
         for benchmark in chosen:
             run_one(benchmark, settings, output)
     except KeyboardInterrupt:

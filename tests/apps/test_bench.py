@@ -383,6 +383,7 @@ def test_without_needle_there_is_nothing_to_measure(
         (["--threads", "100000"], "but this process may use"),
         (["--rounds", "many"], "invalid"),
         (["--ladder"], "--ladder: goes with --only gemm"),
+        (["--passes"], "--passes: goes with --only mlp"),
         (["--ladder", "--only", "gemm,ewise"], "--ladder: goes with --only gemm"),
     ],
 )

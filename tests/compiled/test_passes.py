@@ -19,12 +19,11 @@ pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run 
 class Step:
     """A training step whose program went through some passes only."""
 
-    def __init__(self, monkeypatch, chosen):
-        monkeypatch.setattr("needle.compiled.function.improve", lambda program: passes.improve(program, chosen))
+    def __init__(self, chosen=passes.PASSES):
         np.random.seed(0)
         self.model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.2), nn.Linear(5, 3))
         self.optimizer = optim.Adam(self.model.parameters(), weight_decay=0.01)
-        self.step = ndl.compile(self._step)
+        self.step = ndl.compile(passes=chosen)(self._step)
         self.x = ndl.Tensor(np.random.randn(8, 6), requires_grad=False)
         self.y = ndl.Tensor(np.random.randint(0, 3, 8), requires_grad=False)
 
@@ -44,16 +43,16 @@ class Step:
         return self.step.programs[0]
 
 
-def test_any_selection_of_passes_gives_the_same_bits(monkeypatch):
-    expected = Step(monkeypatch, ()).run()
+def test_any_selection_of_passes_gives_the_same_bits():
+    expected = Step(()).run()
     for count in (1, 2, len(passes.PASSES)):
         for chosen in itertools.combinations(passes.PASSES, count):
-            assert Step(monkeypatch, chosen).run() == expected, [one.__name__ for one in chosen]
+            assert Step(chosen).run() == expected, [one.__name__ for one in chosen]
 
 
 @pytest.fixture
-def recorded(monkeypatch):
-    step = Step(monkeypatch, ())
+def recorded():
+    step = Step(())
     step.run()
     return step.program
 
@@ -65,10 +64,8 @@ def test_a_pass_leaves_its_argument_as_it_is(recorded):
         assert str(recorded) == before
 
 
-def test_dead_code_is_dropped(monkeypatch):
-    monkeypatch.setattr("needle.compiled.function.improve", lambda program: program)
-
-    @ndl.compile
+def test_dead_code_is_dropped():
+    @ndl.compile(passes=())
     def function(x):
         unused = (x * 2).sum()
         assert unused.shape == ()
@@ -113,8 +110,8 @@ def test_buffers_that_are_alive_together_never_share_memory(recorded):
     assert program.memory < 0.6 * recorded.memory
 
 
-def test_programs_and_their_history_can_be_read(monkeypatch):
-    step = Step(monkeypatch, passes.PASSES)
+def test_programs_and_their_history_can_be_read():
+    step = Step()
     step.run(3)
     text = str(step.program)
     assert text.startswith("Program _step: ") and "Mflop" in text and "MB of memory" in text
@@ -131,8 +128,8 @@ def test_programs_and_their_history_can_be_read(monkeypatch):
     assert all(len(line) <= 160 for line in explained.splitlines())
 
 
-def test_a_replay_allocates_nothing(monkeypatch):
-    step = Step(monkeypatch, passes.PASSES)
+def test_a_replay_allocates_nothing():
+    step = Step()
     loss = [step.step(step.x, step.y) for _ in range(6)][-1]
     statistics = cpu().memory_stats()
     for _ in range(200):
@@ -142,12 +139,11 @@ def test_a_replay_allocates_nothing(monkeypatch):
     assert loss.shape == ()
 
 
-def fused_and_not(monkeypatch, function, *arrays):
+def fused_and_not(function, *arrays):
     """The kernels of the program without and with fusion; the results must be equal."""
     kernels, results = [], []
     for chosen in ((passes.drop_dead_code,), (passes.drop_dead_code, passes.fuse_elementwise, passes.plan_memory)):
-        monkeypatch.setattr("needle.compiled.function.improve", lambda program, c=chosen: passes.improve(program, c))
-        compiled = ndl.compile(lambda *x: function(*x))
+        compiled = ndl.compile(passes=chosen)(lambda *x: function(*x))
         for _ in range(4):
             found = compiled(*[ndl.Tensor(x, requires_grad=False) for x in arrays])
         found = found if isinstance(found, tuple) else (found,)
@@ -163,51 +159,50 @@ A = np.random.default_rng(0).standard_normal((30, 70)).astype("float32")
 ROW = A[0]
 
 
-def test_elementwise_steps_become_one_pass(monkeypatch):
-    before, after = fused_and_not(monkeypatch, lambda x, y, z: ndl.tanh(x * 2 + y) * z, A, A + 1, A - 1)
+def test_elementwise_steps_become_one_pass():
+    before, after = fused_and_not(lambda x, y, z: ndl.tanh(x * 2 + y) * z, A, A + 1, A - 1)
     assert before == ["scalar_mul", "ewise_add", "ewise_tanh", "ewise_mul"]
     assert after == ["chain"]
 
 
-def test_a_bias_is_a_part_of_a_chain(monkeypatch):
-    before, after = fused_and_not(monkeypatch, lambda x, b: ndl.relu(x @ x.transpose() @ x + b), A, ROW)
+def test_a_bias_is_a_part_of_a_chain():
+    before, after = fused_and_not(lambda x, b: ndl.relu(x @ x.transpose() @ x + b), A, ROW)
     assert before[-2:] == ["ewise_add", "scalar_maximum"]
     assert after == [*before[:-2], "chain"]
 
 
-def test_what_is_needed_elsewhere_is_written_too(monkeypatch):
+def test_what_is_needed_elsewhere_is_written_too():
     def function(x, y):
         middle = ndl.exp(x * y)
         return middle, middle.sum(axes=0), middle + y
 
-    before, after = fused_and_not(monkeypatch, function, A, A)
+    before, after = fused_and_not(function, A, A)
     assert before == ["ewise_mul", "ewise_exp", "reduce_sum", "ewise_add"]
     assert after == ["chain", "reduce_sum", "ewise_add"], "the sum stands between"
 
 
-def test_independent_steps_join_where_they_meet(monkeypatch):
-    before, after = fused_and_not(monkeypatch, lambda x, y: (x * 2) * (y + 1), A, A)
+def test_independent_steps_join_where_they_meet():
+    before, after = fused_and_not(lambda x, y: (x * 2) * (y + 1), A, A)
     assert len(before) == 3 and after == ["chain"]
 
 
-def test_nothing_is_fused_where_nothing_is_gained(monkeypatch):
+def test_nothing_is_fused_where_nothing_is_gained():
     # One step, other shapes, another view of the result, and a power, whose kernel looks at the exponent.
-    before, after = fused_and_not(monkeypatch, lambda x: ((x + 1).sum(axes=1), (x * 3).transpose() + 1, x**3), A)
+    before, after = fused_and_not(lambda x: ((x + 1).sum(axes=1), (x * 3).transpose() + 1, x**3), A)
     assert before == after and "chain" not in after
 
 
-def test_long_chains_are_cut(monkeypatch):
+def test_long_chains_are_cut():
     def function(x, y):
         for _ in range(40):
             x = x * 0.5 + y
         return x
 
-    before, after = fused_and_not(monkeypatch, function, A, A)
+    before, after = fused_and_not(function, A, A)
     assert len(before) == 80 and set(after) == {"chain"} and 3 <= len(after) <= 10
 
 
-def test_numbers_of_a_chain_are_fed_anew(monkeypatch):
-    monkeypatch.setattr("needle.compiled.function.improve", passes.improve)
+def test_numbers_of_a_chain_are_fed_anew():
     w = nn.Parameter(ndl.Tensor(ROW))
     schedule = optim.SGD([w], lr=0.1)
 
@@ -221,8 +216,7 @@ def test_numbers_of_a_chain_are_fed_anew(monkeypatch):
         assert function(x).numpy().tobytes() == (ndl.tanh(x * rate) + x).numpy().tobytes()
 
 
-def test_a_chain_can_be_read(monkeypatch):
-    monkeypatch.setattr("needle.compiled.function.improve", passes.improve)
+def test_a_chain_can_be_read():
     function = ndl.compile(lambda x, y: ndl.tanh(x * 2 + y))
     for _ in range(3):
         function(ndl.Tensor(A, requires_grad=False), ndl.Tensor(A, requires_grad=False))

@@ -17,6 +17,7 @@ from apps.bench import reduce as reduce_benchmark
 from apps.bench.sides import Work
 from needle import backend_ndarray as nd
 from needle import nn
+from needle.compiled import passes
 
 
 def about() -> str:
@@ -161,6 +162,12 @@ def _training(model: nn.Module, batch: int, optimizer: str, wrap: Wrap) -> Work:
         return wrapped(*next(batches))
 
     return Work(step, lambda: np.array([float(step().numpy()) for _ in range(mlp_benchmark.CHECKED_STEPS)]))
+
+
+def with_passes(of: str, count: int | None, **arguments: Any) -> Work:
+    """A training step, compiled with the first `count` passes; None for eager."""
+    work = {"mlp": mlp, "mlp_resnet": mlp_resnet}[of]
+    return work(**arguments, wrap=eager if count is None else ndl.compile(passes=passes.PASSES[:count]))
 
 
 def mlp(widths: Sequence[int], batch: int, optimizer: str, wrap: Wrap = eager) -> Work:

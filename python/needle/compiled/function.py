@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..modes import modes
 from ..nn.module import Module
 from .check import State, assert_same
 from .compare import assert_alike
-from .passes import improve
+from .passes import PASSES, Pass, improve
 from .program import Program, leaves, rebuilt
 from .recorder import CompileError, Recorder, settings_of
 from .replay import Replayer
@@ -58,10 +58,11 @@ class Compiled:
         What was recorded so far, improved: one for each combination of shapes, dtypes, other arguments and modes.
     """
 
-    def __init__(self, function: Callable[..., Any], check: bool = False) -> None:
+    def __init__(self, function: Callable[..., Any], check: bool = False, passes: Iterable[Pass] = PASSES) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.check = check
+        self.passes = tuple(passes)
         self._name = getattr(function, "__name__", type(function).__name__)
         self._variants: dict[Any, list[Variant]] = {}
         self._lock = threading.RLock()
@@ -143,7 +144,7 @@ class Compiled:
     ) -> Any:
         result, again, memory = self._record(tensors, args, kwargs)
         assert_alike(variant.program, again.program)
-        variant.replayer = Replayer(improve(again.program), memory)
+        variant.replayer = Replayer(improve(again.program, self.passes), memory)
         return result
 
     def _record(
@@ -182,10 +183,10 @@ def compile(function: F) -> F: ...
 
 
 @overload
-def compile(*, check: bool = False) -> Callable[[F], F]: ...
+def compile(*, check: bool = False, passes: Iterable[Pass] = PASSES) -> Callable[[F], F]: ...
 
 
-def compile(function: Any = None, *, check: bool = False) -> Any:
+def compile(function: Any = None, *, check: bool = False, passes: Iterable[Pass] = PASSES) -> Any:
     """Make `function` faster: record its kernel calls at the first two calls, and replay them from the third on.
 
     The results are those of the function itself, bit for bit; no Python runs for each operation. A whole training step
@@ -206,6 +207,8 @@ def compile(function: Any = None, *, check: bool = False) -> Any:
         value of one records a new program.
     check : bool
         At each replay, compute the same eagerly too, and compare: slow, to find out whether a function may be compiled.
+    passes : iterable of Pass
+        What improves the recorded program, in this order; see `needle.compiled.passes`.
 
     Returns
     -------
@@ -235,8 +238,8 @@ def compile(function: Any = None, *, check: bool = False) -> Any:
         recording differs from the first. The message names the line.
     """
     if function is None:
-        return functools.partial(Compiled, check=check)
-    return Compiled(function, check)
+        return functools.partial(Compiled, check=check, passes=passes)
+    return Compiled(function, check, passes)
 
 
 def _placeholder(x: Any) -> Any:
