@@ -20,7 +20,7 @@ namespace {
 // Multiply-adds that one tile should have at least; and those from which on a thread gets two tiles
 // instead of one, so that a core that is slow, or busy with something else, holds up the others
 // less.
-constexpr int64_t kMinWork = int64_t{1} << 18;
+constexpr int64_t kMinWork = int64_t{1} << 17;
 constexpr int64_t kLargeWork = int64_t{1} << 31;
 
 // Bytes of A and B that one tile may read in place.
