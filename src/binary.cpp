@@ -181,7 +181,9 @@ template BinaryRow<double> binary_row(Binary op);
 void binary(Binary op, const View& a, const View& b, const View& out) {
   dispatch(a.dtype(), [&](auto element) {
     using T = decltype(element);
-    if (op >= Binary::kEq) {
+    if constexpr (!kCompiledHere<T>) {
+      baseline::kernels().binary(op, a, b, out);
+    } else if (op >= Binary::kEq) {
       comparison<T>(op, a, b, out);
     } else {
       arithmetic<T>(op, a, b, out);

@@ -117,6 +117,18 @@ void adam(const View& w, const View& g, const View& m, const View& v, const Adam
 namespace baseline {
 Kernels kernels();
 }
+
+// Whether a file of kernels is compiled for elements of type T in this instruction set. Integers
+// gain little from wider vectors: the higher sets leave most of them to the baseline, which halves
+// the time to compile and the size of the library.
+#ifdef NEEDLE_IS_BASELINE
+template <typename T>
+constexpr bool kCompiledHere = true;
+#else
+template <typename T>
+constexpr bool kCompiledHere = std::is_floating_point_v<T>;
+#endif
+
 #ifdef NEEDLE_X86
 namespace avx2 {
 Kernels kernels();

@@ -376,15 +376,19 @@ void reduce(Reduction op, const View& a, const View& out) {
     using Element = decltype(element);  // a bool is a byte, 0 or 1: as a number it reduces alike
     using T = std::conditional_t<std::is_same_v<Element, bool>, uint8_t, Element>;
     using Sum = std::conditional_t<std::is_floating_point_v<T>, T, int64_t>;
-    switch (op) {
-      case Reduction::kSum:
-        return empty ? clear<Sum>(out) : reduce_with<T, Sum>(Add{}, a, out);
-      case Reduction::kMax:
-        return reduce_with<T, T>(Maximum{}, a, out);
-      case Reduction::kMin:
-        return reduce_with<T, T>(Minimum{}, a, out);
-      case Reduction::kArgmax:
-        return argmax<T>(a, out);
+    if constexpr (!kCompiledHere<T>) {
+      return baseline::kernels().reduce(op, a, out);
+    } else {
+      switch (op) {
+        case Reduction::kSum:
+          return empty ? clear<Sum>(out) : reduce_with<T, Sum>(Add{}, a, out);
+        case Reduction::kMax:
+          return reduce_with<T, T>(Maximum{}, a, out);
+        case Reduction::kMin:
+          return reduce_with<T, T>(Minimum{}, a, out);
+        case Reduction::kArgmax:
+          return argmax<T>(a, out);
+      }
     }
   });
 }

@@ -155,6 +155,8 @@ void unary(Unary op, const View& a, const View& out) {
     using T = decltype(element);
     if constexpr (std::is_same_v<T, bool>) {
       reject(op, a.dtype(), "numbers");
+    } else if constexpr (!kCompiledHere<T>) {
+      baseline::kernels().unary(op, a, out);
     } else {
       of_numbers<T>(op, a, out);
     }

@@ -80,7 +80,7 @@ def one_by_one(device, chain, inputs, number, shape, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(chain=chains(), shape=st.sampled_from(SHAPES), in_place=st.booleans(), seed=st.integers(0, 99))
 def test_cpu_chain_has_the_bits_of_its_steps(cpu, dtype, chain, shape, in_place, seed):
     arrays = arrays_of(shape, dtype, seed)

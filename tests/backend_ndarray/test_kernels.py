@@ -3,6 +3,8 @@
 The instruction set is the one this process runs with; `test_instruction_sets` runs this file again with the others.
 """
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +32,11 @@ def check(device, call):
 
 
 def property_test(examples):
-    """Settings for `examples` calls; however slow a busy machine makes them, they are no failure."""
+    """Settings for `examples` calls; however slow a busy machine makes them, they are no failure.
+
+    A third of them where these tests run once more, with another instruction set.
+    """
+    examples = examples // 3 if "NEEDLE_ISA" in os.environ else examples
     return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
