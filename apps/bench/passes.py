@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 from apps.bench import mlp
 from apps.bench.ladder import LadderTable, climb
@@ -26,7 +27,10 @@ def cases(case: Case) -> list[Case]:
     """The work of `case` eagerly (no passes at all), recorded (none of them), and with the first 1, 2, ... passes."""
     every = [(case.name + " eager", None), (case.name + " recorded", 0)]
     every += [(f"{case.name} + {name}", count) for count, name in enumerate(names(), 1)]
-    return [Case(name, "with_passes", {"of": case.work, "count": count, **case.arguments}) for name, count in every]
+    return [
+        replace(case, name=name, work="with_passes", arguments={"of": case.work, "count": count, **case.arguments})
+        for name, count in every
+    ]
 
 
 def run(settings: Settings, report: Report) -> Iterator[Row]:
