@@ -2,6 +2,8 @@
 
 __version__ = "0.1.0"
 
+from typing import TYPE_CHECKING, Any
+
 from . import autograd, init, ops
 from .autograd import Op, Tensor, TensorOp, TensorTuple, TensorTupleOp, Value
 from .backend_selection import all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
@@ -9,7 +11,9 @@ from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
 
 from . import data, nn, optim  # isort: skip
-from .compiled import CompileError, compile  # isort: skip
+
+if TYPE_CHECKING:
+    from .compiled import CompileError, compile
 
 __all__ = [
     "CompileError",
@@ -37,3 +41,12 @@ __all__ = [
     "set_num_threads",
 ]
 __all__ += ops.__all__
+
+
+def __getattr__(name: str) -> Any:
+    """The compiler, which is imported when somebody uses it."""
+    if name in ("CompileError", "compile"):
+        from . import compiled
+
+        return getattr(compiled, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
