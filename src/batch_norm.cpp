@@ -91,6 +91,16 @@ void sum_columns(const Chunks& chunks, int64_t columns, AddChunk add, T* sums) {
   reduce_rows(Add{}, chunks.down(), partial.get(), columns, columns, sums);
 }
 
+// sums[j] <- the sum of column j of x.
+template <typename T>
+void sum_columns(const Chunks& chunks, int64_t columns, const Matrix<T>& x, T* sums) {
+  const auto add = [&](const Chunk& chunk, T* to) {
+    const T* const data = x.at(chunk.row, chunk.column);
+    reduce_rows(Add{}, chunk.rows, data, x.stride, chunk.columns, to);
+  };
+  sum_columns(chunks, columns, add, sums);
+}
+
 // Mean and (biased) variance of every column.
 template <typename T>
 struct Statistics {
@@ -100,13 +110,7 @@ struct Statistics {
   Statistics(const Chunks& chunks, const Matrix<T>& x, int64_t rows, int64_t columns)
       : mean(new T[columns + 1]), var(new T[columns + 1]) {
     const T count = static_cast<T>(rows);
-    sum_columns(
-        chunks, columns,
-        [&](const Chunk& chunk, T* sums) {
-          reduce_rows(Add{}, chunk.rows, x.at(chunk.row, chunk.column), x.stride, chunk.columns,
-                      sums);
-        },
-        mean.get());
+    sum_columns(chunks, columns, x, mean.get());
     for (int64_t j = 0; j < columns; ++j) mean[j] /= count;
     sum_columns(
         chunks, columns,
@@ -159,13 +163,7 @@ void batch_norm_gradient_of(const View& x_view, const View& weight, const View& 
   Statistics<T> statistics(chunks, x, rows, columns);
   const T *const mean = statistics.mean.get(), *const scale = statistics.scale(columns, eps);
   const std::unique_ptr<T[]> sum(new T[columns + 1]), product(new T[columns + 1]);
-  sum_columns(
-      chunks, columns,
-      [&](const Chunk& chunk, T* sums) {
-        reduce_rows(Add{}, chunk.rows, g.at(chunk.row, chunk.column), g.stride, chunk.columns,
-                    sums);
-      },
-      sum.get());
+  sum_columns(chunks, columns, g, sum.get());
   sum_columns(
       chunks, columns,
       [&](const Chunk& chunk, T* sums) {

@@ -75,41 +75,26 @@ PyObject* logsumexp(const char* name, PyObject* const* args, Py_ssize_t count) {
   return written(out);
 }
 
-PyObject* softmax(const char* name, PyObject* const* args, Py_ssize_t count) {
+// softmax and logsoftmax.
+template <auto Kernels::* kernel>
+PyObject* of_rows(const char* name, PyObject* const* args, Py_ssize_t count) {
   Arguments next(name, args, count, 2);
   const View& a = next.view("a");
   const View& out = next.view("out");
   next.require_axes(1);
-  without_gil(4 * a.size(), [&] { kernels().softmax(a, out); });
+  without_gil(4 * a.size(), [&] { (kernels().*kernel)(a, out); });
   return written(out);
 }
 
-PyObject* logsoftmax(const char* name, PyObject* const* args, Py_ssize_t count) {
-  Arguments next(name, args, count, 2);
-  const View& a = next.view("a");
-  const View& out = next.view("out");
-  next.require_axes(1);
-  without_gil(4 * a.size(), [&] { kernels().logsoftmax(a, out); });
-  return written(out);
-}
-
-PyObject* softmax_gradient(const char* name, PyObject* const* args, Py_ssize_t count) {
+// Their gradients, given their results.
+template <auto Kernels::* kernel, int passes>
+PyObject* of_rows_gradient(const char* name, PyObject* const* args, Py_ssize_t count) {
   Arguments next(name, args, count, 3);
-  const View& s = next.view("s");
+  const View& result = next.view("result");
   const View& g = next.view("g");
   const View& out = next.view("out");
   next.require_axes(1);
-  without_gil(s.size(), [&] { kernels().softmax_gradient(s, g, out); });
-  return written(out);
-}
-
-PyObject* logsoftmax_gradient(const char* name, PyObject* const* args, Py_ssize_t count) {
-  Arguments next(name, args, count, 3);
-  const View& y = next.view("y");
-  const View& g = next.view("g");
-  const View& out = next.view("out");
-  next.require_axes(1);
-  without_gil(4 * y.size(), [&] { kernels().logsoftmax_gradient(y, g, out); });
+  without_gil(passes * result.size(), [&] { (kernels().*kernel)(result, g, out); });
   return written(out);
 }
 
@@ -215,10 +200,11 @@ PyObject* adam(const char* name, PyObject* const* args, Py_ssize_t count) {
 void add_fused_kernels(PyObject* module) {
   static Table table;
   table.add<logsumexp>("logsumexp", "a, out");
-  table.add<softmax>("softmax", "a, out");
-  table.add<logsoftmax>("logsoftmax", "a, out");
-  table.add<softmax_gradient>("softmax_gradient", "s, g, out");
-  table.add<logsoftmax_gradient>("logsoftmax_gradient", "y, g, out");
+  table.add<of_rows<&Kernels::softmax>>("softmax", "a, out");
+  table.add<of_rows<&Kernels::logsoftmax>>("logsoftmax", "a, out");
+  table.add<of_rows_gradient<&Kernels::softmax_gradient, 1>>("softmax_gradient", "result, g, out");
+  table.add<of_rows_gradient<&Kernels::logsoftmax_gradient, 4>>("logsoftmax_gradient",
+                                                                "result, g, out");
   table.add<softmax_loss>("softmax_loss", "z, one_hot, out");
   table.add<softmax_loss_gradient>("softmax_loss_gradient", "z, one_hot, g, out");
   table.add<norm<&Kernels::layer_norm, kMaxAxes>>("layer_norm", "x, weight, bias, eps, out");

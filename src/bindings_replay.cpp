@@ -177,27 +177,21 @@ class Replay {
   std::size_t failed_ = 0;
 };
 
-// Whether the data of these tensors, all views of one buffer, is nobody else's: not their arrays,
-// not the views, not the buffer. `alone` asks that of the tensors themselves too, which the tuple
-// may hold, but nobody else.
-bool unshared(const py::tuple& tensors, bool alone) {
-  static PyObject* const cached_data = PyUnicode_InternFromString("cached_data");
+// Whether nobody else holds these arrays, which all view one buffer: not the arrays (each has
+// `references` that are known of, one of them the tuple's), not their views, not the buffer.
+bool unshared(const py::tuple& arrays, Py_ssize_t references) {
   static PyObject* const view_name = PyUnicode_InternFromString("_view");
-  std::shared_ptr<Array> array;
+  std::shared_ptr<Array> buffer;
   PyObject* handle = nullptr;
   Py_ssize_t with_handle = 0;
-  for (const py::handle& tensor : tensors) {
-    if (alone && Py_REFCNT(tensor.ptr()) > 1) return false;
-    const auto data =
-        py::reinterpret_steal<py::object>(PyObject_GetAttr(tensor.ptr(), cached_data));
-    if (!data) throw py::error_already_set();
-    const auto object = py::reinterpret_steal<py::object>(PyObject_GetAttr(data.ptr(), view_name));
+  for (const py::handle& array : arrays) {
+    const auto object = py::reinterpret_steal<py::object>(PyObject_GetAttr(array.ptr(), view_name));
     if (!object) throw py::error_already_set();
     const ViewObject* view = as_view_object(object);
-    // One reference of the owner, one of ours.
-    if (Py_REFCNT(data.ptr()) > 2 || Py_REFCNT(object.ptr()) > 2) return false;
-    if (!array) array = view->view.array;
-    if (array != view->view.array) return false;
+    // The view has one reference of its array and one of ours.
+    if (Py_REFCNT(array.ptr()) > references || Py_REFCNT(object.ptr()) > 2) return false;
+    if (!buffer) buffer = view->view.array;
+    if (buffer != view->view.array) return false;
     if (view->handle) {
       if (handle && handle != view->handle) return false;
       handle = view->handle;
@@ -205,8 +199,8 @@ bool unshared(const py::tuple& tensors, bool alone) {
     }
   }
   if (handle && Py_REFCNT(handle) > with_handle) return false;
-  const auto owners = static_cast<long>(tensors.size()) + (handle ? 1 : 0) + 1;  // and `array` here
-  return array.use_count() <= owners;
+  const auto owners = static_cast<long>(arrays.size()) + (handle ? 1 : 0) + 1;  // and `buffer` here
+  return buffer.use_count() <= owners;
 }
 
 }  // namespace
@@ -222,8 +216,8 @@ void add_replay(py::module_& module) {
       .def("fits", &Replay::fits, py::arg("views"),
            "Whether views for the first slots have the recorded layouts.")
       .def_property_readonly("failed", &Replay::failed, "The index of the call that raised last.");
-  module.def("unshared", &unshared, py::arg("tensors"), py::arg("alone"),
-             "Whether nobody else holds the data of these tensors, which view one buffer.");
+  module.def("unshared", &unshared, py::arg("arrays"), py::arg("references"),
+             "Whether nobody else holds these arrays, which all view one buffer.");
 }
 
 }  // namespace needle::bindings

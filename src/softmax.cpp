@@ -61,6 +61,24 @@ View kept_first(const View& view, const View& a, const View& out) {
   return moved;
 }
 
+// Calls write(rows, their length, where they begin in `a`, the result of the first) for every block
+// of rows along the last axis.
+template <typename Write>
+void for_blocks_of_rows(const char* name, const View& a, const View& out, Write write) {
+  if (out.size() == 0) return;
+  const View x = with_dense_rows(a);
+  const CompactResult result(out);
+  dispatch_float(name, a.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const int64_t n = x.shape[x.ndim - 1];
+    const RowStarts<T> starts(x);
+    parallel_rows(starts.count(), n, [&](int64_t first, int64_t rows) {
+      write(rows, n, BlockOfRows<T>(starts, first, rows), result.data<T>() + first * n);
+    });
+  });
+  result.finish();
+}
+
 }  // namespace
 
 void logsumexp(const View& a, const View& out) {
@@ -76,38 +94,17 @@ void logsumexp(const View& a, const View& out) {
 }
 
 void softmax(const View& a, const View& out) {
-  if (out.size() == 0) return;
-  const View x = with_dense_rows(a);
-  const CompactResult result(out);
-  dispatch_float("softmax", a.dtype(), [&](auto element) {
-    using T = decltype(element);
-    const int64_t n = x.shape[x.ndim - 1];
-    const RowStarts<T> starts(x);
-    parallel_rows(starts.count(), n, [&](int64_t first, int64_t rows) {
-      const BlockOfRows<T> block(starts, first, rows);
-      softmax_of_block(rows, n, [&](int64_t i) { return block[i]; }, result.data<T>() + first * n);
-    });
+  for_blocks_of_rows("softmax", a, out, [](int64_t rows, int64_t n, const auto& block, auto* y) {
+    softmax_of_block(rows, n, [&](int64_t i) { return block[i]; }, y);
   });
-  result.finish();
 }
 
 void logsoftmax(const View& a, const View& out) {
-  if (out.size() == 0) return;
-  const View x = with_dense_rows(a);
-  const CompactResult result(out);
-  dispatch_float("logsoftmax", a.dtype(), [&](auto element) {
-    using T = decltype(element);
-    const int64_t n = x.shape[x.ndim - 1];
-    const RowStarts<T> starts(x);
-    parallel_rows(starts.count(), n, [&](int64_t first, int64_t rows) {
-      const BlockOfRows<T> block(starts, first, rows);
-      T normalizer[kMostRows] = {};
-      logsumexp_of_block(rows, n, [&](int64_t i) { return block[i]; }, normalizer);
-      T* const y = result.data<T>() + first * n;
-      for (int64_t i = 0; i < rows; ++i) subtract(n, block[i], normalizer[i], y + i * n);
-    });
+  for_blocks_of_rows("logsoftmax", a, out, [](int64_t rows, int64_t n, const auto& block, auto* y) {
+    std::remove_pointer_t<decltype(y)> normalizer[kMostRows] = {};
+    logsumexp_of_block(rows, n, [&](int64_t i) { return block[i]; }, normalizer);
+    for (int64_t i = 0; i < rows; ++i) subtract(n, block[i], normalizer[i], y + i * n);
   });
-  result.finish();
 }
 
 }  // namespace needle::NEEDLE_ISA

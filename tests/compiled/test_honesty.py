@@ -156,11 +156,46 @@ def test_arrays_as_arguments_are_refused(bad):
         ndl.compile(lambda x: x)(bad)
 
 
-def test_arguments_that_are_always_others_raise_in_the_end():
+def test_arguments_that_are_always_others_warn_in_the_end_and_stay_right():
     function = ndl.compile(lambda x, i: x * i)
-    with pytest.raises(CompileError, match="recorded 32 times"):
-        for i in range(100):
-            function(constant(1, 2), i)
+    with pytest.warns(RuntimeWarning, match="recorded more than 32 times") as warned:
+        for i in range(40):
+            for result in run(function, constant(1, 2), i, times=3):
+                np.testing.assert_array_equal(result.numpy(), [i, 2 * i])
+    assert len(function.programs) == 32
+    assert warned[0].filename == __file__
+
+
+def test_two_threads_may_compile_at_once():
+    kernels = dict(vars(cpu()))
+    together = threading.Barrier(2)
+    entered = threading.Semaphore(0)
+    first = ndl.compile(lambda x: slow(x) * 2)
+    second = ndl.compile(lambda x: x * 3)
+
+    def slow(x):
+        entered.release()
+        together.wait(10)
+        together.wait(10)
+        return x + 1
+
+    def run_first():
+        results.append(first(constant(1, 2)).numpy())
+
+    results: list[np.ndarray] = []
+    thread = threading.Thread(target=run_first)
+    thread.start()
+    assert entered.acquire(timeout=10)
+    together.wait(10)  # the first is being recorded
+    np.testing.assert_array_equal(second(constant(1, 2)).numpy(), [3, 6])
+    together.wait(10)
+    thread.join(10)
+    np.testing.assert_array_equal(results, [[4, 6]])
+    assert not second.programs, "it ran as it is while the other was recorded"
+    assert vars(cpu()) == kernels, "no watcher is left behind"
+    for _ in range(3):
+        np.testing.assert_array_equal(second(constant(1, 2)).numpy(), [3, 6])
+    assert second.programs
 
 
 def test_check_finds_a_condition_that_changes_later():

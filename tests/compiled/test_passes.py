@@ -9,6 +9,7 @@ import pytest
 
 import needle as ndl
 from needle import nn, optim
+from needle.autograd import TensorOp
 from needle.backend_selection import BACKEND, cpu
 from needle.compiled import passes
 from needle.compiled.program import Program
@@ -76,6 +77,38 @@ def test_dead_code_is_dropped():
     program = function.programs[0]
     assert [i.kernel for i in program.instructions] == ["scalar_mul", "reduce_sum", "scalar_add"]
     assert [i.kernel for i in passes.drop_dead_code(program).instructions] == ["scalar_add"]
+
+
+class Copied(TensorOp):
+    """An op that copies before it computes, as a careful beginner writes it."""
+
+    def infer(self, a):
+        return a
+
+    def compute(self, a):
+        return a.copy() * 2
+
+    def gradient(self, out_grad, node):
+        return out_grad * 2
+
+
+def test_copies_are_read_where_they_come_from():
+    @ndl.compile(passes=())
+    def function(x):
+        return Copied()(x), Copied()(x.transpose())
+
+    x = ndl.Tensor(np.arange(6).reshape(2, 3), requires_grad=False)
+    for _ in range(3):
+        function(x)
+    after = passes.drop_copies(function.programs[0])
+    assert [i.kernel for i in function.programs[0].instructions] == ["copy", "scalar_mul"] * 2
+    assert [i.kernel for i in after.instructions] == ["scalar_mul", "copy", "scalar_mul"], "the transposed one stays"
+    assert "%0" in str(after.instructions[0]), "the input itself is read"
+    improved = ndl.compile(function.function, passes=(passes.drop_copies, passes.plan_memory))
+    for _ in range(4):
+        for result, expected in zip(improved(x), (x, x.transpose()), strict=True):
+            np.testing.assert_array_equal(result.numpy(), 2 * expected.numpy())
+    assert [i.kernel for i in improved.programs[0].instructions] == ["scalar_mul", "copy", "scalar_mul"]
 
 
 def test_constants_are_made_once(recorded):

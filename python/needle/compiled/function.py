@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
@@ -23,19 +24,31 @@ from .replay import Replayer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: How many programs one function may have before it is taken for one that never comes twice in the same way.
+#: How many programs one function keeps; the one that was recorded first goes when there are more.
 MOST_PROGRAMS = 32
+
+#: Held while a function is recorded. A thread that finds it taken runs its function as it is, and records it later.
+_RECORDING = threading.Lock()
+
+
+class Recorded(NamedTuple):
+    """One call, recorded: what it returned, its program, the memory of its buffers, the modules that took part."""
+
+    result: Any
+    program: Program
+    memory: dict[int, Any]
+    modules: dict[Module, dict[str, Any]]
 
 
 class Variant:
     """One way that a function goes: recorded once, or twice and ready to be replayed."""
 
-    def __init__(self, modules: dict[Module, dict[str, Any]], program: Program) -> None:
-        self.program = program
+    def __init__(self, first: Recorded) -> None:
+        self.program = first.program
         self.replayer: Replayer | None = None
-        self.early = program.tape.split()[0]
+        self.early = first.program.tape.split()[0]
         self.settings = [
-            (vars(module), name, value) for module, found in modules.items() for name, value in found.items()
+            (vars(module), name, value) for module, found in first.modules.items() for name, value in found.items()
         ]
 
     def applies(self, arguments: list[Tensor]) -> list[Any] | None:
@@ -128,31 +141,50 @@ class Compiled:
     # Recording --------------------------------------------------------------------------------------------------------
 
     def _first_call(self, key: Any, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if sum(map(len, self._variants.values())) >= MOST_PROGRAMS:
-            raise CompileError(
-                f"{self._name} was recorded {MOST_PROGRAMS} times with other shapes, arguments or modes; what changes "
-                "at every call must be a tensor, or a number that an optimizer holds"
-            )
         if len({x.cached_data._handle.ptr() for x in tensors}) < len(tensors):
             return self.function(*args, **kwargs)  # what is read of memory that arguments share is nobody's
-        result, variant, _ = self._record(tensors, args, kwargs)
-        self._variants.setdefault(key, []).append(variant)
-        return result
+        first = self._record(tensors, args, kwargs)
+        if first is None:
+            return self.function(*args, **kwargs)
+        self._make_room()
+        self._variants.setdefault(key, []).append(Variant(first))
+        return first.result
 
     def _second_call(
         self, variant: Variant, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        result, again, memory = self._record(tensors, args, kwargs)
-        assert_alike(variant.program, again.program)
-        variant.replayer = Replayer(improve(again.program, self.passes), memory)
-        return result
+        second = self._record(tensors, args, kwargs)
+        if second is None:
+            return self.function(*args, **kwargs)
+        assert_alike(variant.program, second.program)
+        variant.replayer = Replayer(improve(second.program, self.passes), second.memory)
+        return second.result
 
-    def _record(
-        self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, Variant, dict[int, Any]]:
+    def _make_room(self) -> None:
+        """Let go of the oldest program if there are too many."""
+        if sum(map(len, self._variants.values())) >= MOST_PROGRAMS:
+            oldest = next(iter(self._variants))
+            self._variants[oldest].pop(0)
+            if not self._variants[oldest]:
+                del self._variants[oldest]
+            warnings.warn(
+                f"{self._name} was recorded more than {MOST_PROGRAMS} times, for other shapes, arguments or modes, "
+                "which takes longer than to run it; what changes at every call should be a tensor, or a number that "
+                "an optimizer holds",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+    def _record(self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recorded | None:
+        """Run the function and write down what it does; None, and nothing is done, if another thread is recording."""
+        if not _RECORDING.acquire(blocking=False):
+            return None
         recorder = Recorder(self._name, tensors)
-        with recorder.watching():
-            result = self.function(*args, **kwargs)
+        try:
+            with recorder.watching():
+                result = self.function(*args, **kwargs)
+        finally:
+            _RECORDING.release()
         for module, found in recorder.modules.items():
             for name, value in settings_of(module).items():
                 if found.get(name, value) != value:
@@ -161,7 +193,7 @@ class Compiled:
                         "a replay would not; use a Tensor, and assign its data"
                     )
         program, memory = recorder.program(result)
-        return rebuilt(result, _detached), Variant(recorder.modules, program), memory
+        return Recorded(rebuilt(result, _detached), program, memory, recorder.modules)
 
     # Replaying --------------------------------------------------------------------------------------------------------
 
@@ -226,7 +258,8 @@ def compile(function: Any = None, *, check: bool = False, passes: Iterable[Pass]
     it.
 
     Record while no other thread trains: the numbers of all optimizers are watched. Arguments that share memory with
-    each other are not compiled for, and tensors that a function captures should not share memory with its arguments.
+    each other are not compiled for; the tensors that a function captures should share memory neither with its arguments
+    nor with each other. At most 32 programs are kept.
 
     Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, and while an interpreter listens to the
     graph, the function runs as it is.

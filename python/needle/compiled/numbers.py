@@ -12,6 +12,7 @@ replay for which the branch would go the other way is refused, and the function 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -211,11 +212,11 @@ def _give_methods(kind: type) -> None:
         function = getattr(operator, name)
         setattr(kind, f"__{name}__", _arithmetic(function, reverse=False))
         setattr(kind, f"__r{name}__", _arithmetic(function, reverse=True))
-    for name in ("neg", "abs"):
+    for name in ("neg", "pos", "abs"):
         setattr(kind, f"__{name}__", _arithmetic(getattr(operator, name), reverse=False))
     for name in ("lt", "le", "gt", "ge", "eq", "ne", "index"):
         setattr(kind, f"__{name}__", _guarded(getattr(operator, name)))
-    for conversion in (bool, int, float, round):
+    for conversion in (bool, int, float, round, math.trunc, math.floor, math.ceil):
         setattr(kind, f"__{conversion.__name__}__", _guarded(conversion))
     setattr(kind, "__hash__", lambda self: hash(plain(self)))  # noqa: B010  (an assignment would be one to a method)
 

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from .fusion import fuse_elementwise
 from .program import Instruction, Operand, Program, with_instructions
 
@@ -40,9 +42,7 @@ def hoist_constants(program: Program) -> Program:
     for instruction in program.instructions:
         (out, *_) = instruction.outputs
         once = writers[out.buffer] == 1 and buffers[out.buffer].role == "temporary"
-        fixed = all(
-            isinstance(x, (Operand, int, float)) or type(x).__name__ == "ndarray" for x in instruction.arguments
-        )
+        fixed = all(isinstance(x, (Operand, int, float, np.ndarray)) for x in instruction.arguments)
         if once and fixed and instruction.kernel in ("fill", "from_numpy"):
             buffers[out.buffer] = replace(buffers[out.buffer], role="constant")
             setup.append(instruction)
@@ -52,21 +52,20 @@ def hoist_constants(program: Program) -> Program:
 
 
 def drop_copies(program: Program) -> Program:
-    """Read the original instead of a copy, where the copy is of the same dtype and neither is written to later."""
+    """Read the original instead of a compact copy of a compact array, where neither is written to otherwise."""
     writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
-    instructions: list[Instruction] = []
-    replaced: dict[int, int] = {}
     used = set(program.used())
-    for instruction in program.instructions:
-        instruction = _substituted(instruction, replaced)
+    instructions: list[Instruction] = []
+    original: dict[int, int] = {}
+    for recorded in program.instructions:
+        instruction = recorded.with_buffers(original)
         if instruction.kernel == "copy":
             source, out = instruction.arguments
-            same = program.buffers[source.buffer].dtype == program.buffers[out.buffer].dtype
-            whole = source.is_compact and out.is_compact and out.size == program.buffers[out.buffer].size
-            once = writers[out.buffer] == 1 and writers[source.buffer] <= 1
-            own = program.buffers[out.buffer].role == "temporary" and program.buffers[source.buffer].role != "input"
-            if same and whole and once and own and out.buffer not in used:
-                replaced[out.buffer] = source.buffer
+            old, new = program.buffers[source.buffer], program.buffers[out.buffer]
+            alike = old.dtype == new.dtype and source.is_compact and out.is_compact and out.size == new.size
+            kept = writers[out.buffer] == 1 and writers[source.buffer] == (0 if old.role == "input" else 1)
+            if alike and kept and new.role == "temporary" and out.buffer not in used:
+                original[out.buffer] = source.buffer
                 continue
         instructions.append(instruction)
     return with_instructions(program, instructions)
@@ -113,12 +112,9 @@ def update_in_place(program: Program) -> Program:
 
 def plan_memory(program: Program) -> Program:
     """Give every temporary buffer a place, so that buffers that are not needed at the same time share one."""
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for i, instruction in enumerate(program.instructions):
-        for buffer in instruction.reads() | instruction.writes():
-            first.setdefault(buffer, i)
-            last[buffer] = i
+    last = {
+        b: i for i, instruction in enumerate(program.instructions) for b in instruction.reads() | instruction.writes()
+    }
     sizes: list[int] = []
     free: dict[str, list[int]] = {}
     places: dict[int, int] = {}
@@ -169,10 +165,6 @@ def improve(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
             history.append((f"After {one.__name__}:", str(after)))
         program = after
     return replace(program, history=history)
-
-
-def _substituted(instruction: Instruction, replaced: dict[int, int]) -> Instruction:
-    return instruction.with_buffers(replaced) if replaced else instruction
 
 
 def _may_overwrite(instruction: Instruction, buffer: int, out: Operand) -> bool:

@@ -202,7 +202,6 @@ class Effect(NamedTuple):
     source: int
     attribute: str
     value: Operand | None
-    requires_grad: bool = False
 
 
 @dataclass

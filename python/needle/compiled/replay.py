@@ -30,7 +30,7 @@ class Replayer:
         self._views: dict[int, list[Any]] = {}
         self._allocate()
         for instruction in program.setup:
-            getattr(self._device, instruction.kernel)(*map(self._argument, instruction.arguments))
+            getattr(self._device.module, instruction.kernel)(*map(self._argument, instruction.arguments))
         self.rings = {i: Ring(program, i) for i, b in program.buffers.items() if b.role == "output"}
         self._assemble()
 
@@ -66,7 +66,10 @@ class Replayer:
     def _assemble(self) -> None:
         program, device = self.program, self._device
         self._views.clear()
-        calls = [(getattr(device, i.kernel), tuple(map(self._argument, i.arguments))) for i in program.instructions]
+        # From the module: the device's own attributes may be watched by another thread's recorder just now.
+        calls = [
+            (getattr(device.module, i.kernel), tuple(map(self._argument, i.arguments))) for i in program.instructions
+        ]
         feeds = [
             [i, position, x.index]
             for i, instruction in enumerate(program.instructions)
@@ -114,7 +117,7 @@ class Replayer:
         self.program.tape.run(self.late)
         for position, tensor in self._in_place:
             views[position] = None  # or the view would be held here, too
-            if not self._unshared((tensor,), False):  # somebody wants to keep the old data
+            if not self._unshared((tensor.cached_data,), 2):  # somebody wants to keep the old data
                 tensor.cached_data = tensor.cached_data.copy()
             views[position] = tensor.cached_data._view
         targets = [arguments[i] if x is None else x for i, x in self._targets]
@@ -122,7 +125,7 @@ class Replayer:
             if attribute == "grad":
                 target.grad = None  # its memory may be used again
         entries = [ring.take() for ring in self._rings]
-        views += [entry[0].cached_data._view for entry in entries]
+        views += [entry[0]._view for entry in entries]
         try:
             self._replay.run(views, self.program.tape.values)
         except Exception as error:
@@ -142,10 +145,10 @@ class Replayer:
             return Place(list(self.rings).index(x.buffer), self.rings[x.buffer].operands.index(x))
         return x
 
-    def _made(self, place: Any, arguments: list[Tensor], entries: list[tuple[Tensor, ...]]) -> Any:
+    def _made(self, place: Any, arguments: list[Tensor], entries: list[tuple[NDArray, ...]]) -> Any:
         """What `place` stands for: a tensor over an output, or over the memory of an input; a source; itself."""
         if isinstance(place, Place):
-            return entries[place.ring][place.position]
+            return Tensor.make_const(entries[place.ring][place.position])
         if isinstance(place, Source):
             return arguments[place.position] if place.position is not None else place.tensor
         if not isinstance(place, Operand):
@@ -171,7 +174,7 @@ def _where(source: Source) -> tuple[int, Any]:
 
 @dataclass(frozen=True)
 class Place:
-    """A tensor in what a ring gives."""
+    """An array in what a ring gives."""
 
     ring: int
     position: int
@@ -180,24 +183,22 @@ class Place:
 class Ring:
     """The memory of one output: used again when nobody outside holds what it was given the last time.
 
-    An entry of the ring is a tuple of tensors, one for each of `operands`, over one buffer.
+    An entry of the ring is a tuple of arrays, one for each of `operands`, over one buffer.
     """
 
     def __init__(self, program: Program, buffer: int) -> None:
         self.buffer = program.buffers[buffer]
         outside = [effect.value for effect in program.effects] + list(leaves(program.result))
         self.operands = list(dict.fromkeys(x for x in outside if isinstance(x, Operand) and x.buffer == buffer))
-        self.entries: list[tuple[Tensor, ...]] = []
+        self.entries: list[tuple[NDArray, ...]] = []
 
-    def take(self) -> tuple[Tensor, ...]:
-        """Tensors over memory that is nobody else's."""
-        for entry in self.entries:
-            if cpu().unshared(entry, True):
-                return entry
+    def take(self) -> tuple[NDArray, ...]:
+        """Arrays over memory that is nobody else's."""
         device = cpu()
+        for entry in self.entries:
+            if device.unshared(entry, 1):
+                return entry
         handle = device.Array(self.buffer.size, self.buffer.dtype)
-        entry = tuple(
-            Tensor.make_const(NDArray.make(x.shape, x.strides, device, handle, x.offset)) for x in self.operands
-        )
+        entry = tuple(NDArray.make(x.shape, x.strides, device, handle, x.offset) for x in self.operands)
         self.entries = [*self.entries[-3:], entry]
         return entry
