@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,11 +36,3 @@ def run(small_mnist: Path, tmp_path: Path):
         return tmp_path / name
 
     return run_into
-
-
-@pytest.fixture(autouse=True)
-def few_objects() -> Iterator[None]:
-    """Hide from the recorder of compiled steps, which looks through all objects, what was there before the test."""
-    gc.freeze()
-    yield
-    gc.unfreeze()

@@ -114,10 +114,11 @@ def values(size, dtype, rng, tame=False):
     if dtype == "bool":
         return rng.random(size) < 0.5
     if dtype in FLOATS:
-        scale = 0 if tame else rng.choice([0, 0, 2, math.log10(np.finfo(dtype).max) / 3])
-        exponents = np.clip(scale * rng.standard_normal(size), -300, 300)
-        with np.errstate(all="ignore"):
-            drawn = (rng.standard_normal(size) * 10**exponents).astype(dtype)
+        drawn = rng.standard_normal(size, dtype)
+        if scale := 0 if tame else rng.choice([0, 0, 2, math.log10(np.finfo(dtype).max) / 3]):
+            exponents = np.clip(scale * rng.standard_normal(size), -300, 300)
+            with np.errstate(all="ignore"):
+                drawn = (drawn * 10**exponents).astype(dtype)
     else:
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         small = (max(low, -9), 9)

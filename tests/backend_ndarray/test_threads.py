@@ -1,5 +1,7 @@
 """Large arrays: right, and the same bit for bit whatever the number of threads."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,14 @@ def cpu():
     module.set_num_threads(threads)
 
 
+@functools.lru_cache(16)
+def large_values(size, dtype, tame, seed):
+    """Contents of a large buffer, which many tests read."""
+    data = values(size, dtype, np.random.default_rng(seed), tame)
+    data.flags.writeable = False
+    return data
+
+
 def operand(shape, dtype, order="row", tame=False, seed=0):
     """A large operand: row-major, column-major, with gaps and backwards, or with rows that are all the same."""
     rows, columns = shape
@@ -28,7 +38,7 @@ def operand(shape, dtype, order="row", tame=False, seed=0):
         "gaps": Layout(rows * columns * 2, shape, (-2 * columns, 2), (rows - 1) * 2 * columns),
         "repeated": Layout(columns, shape, (0, 1), 0),
     }[order]
-    return Operand(place, values(place.size, dtype, np.random.default_rng(seed), tame))
+    return Operand(place, large_values(place.size, dtype, tame, seed))
 
 
 def check(cpu, call):
@@ -115,8 +125,8 @@ def test_sum_of_every_dtype(cpu, dtype):
 @pytest.mark.parametrize("order", ["row", "column"])
 def test_long_sums_lose_few_digits(cpu, order, out_shape):
     """Adding a million numbers one by one could lose 20 bits; sums in blocks and in several registers lose few."""
-    a, out = operand(SHAPE, "float32", order, tame=True), cpu.View.alloc(out_shape)
-    np.abs(a.data, out=a.data)
+    drawn, out = operand(SHAPE, "float32", order, tame=True), cpu.View.alloc(out_shape)
+    a = Operand(drawn.layout, np.abs(drawn.data))
     cpu.reduce_sum(a.on(cpu), out)
     exact = a.elements.sum(axis=tuple(i for i in range(2) if out_shape[i] == 1), dtype="float64", keepdims=True)
     np.testing.assert_allclose(out.as_numpy(), exact, rtol=64 * 2.0**-24)
