@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet
+# Python compiles a module when it is first imported: of what is installed, most never is.
+PIP := $(BIN)/python -m pip install --quiet --no-compile
 CPP := CMakeLists.txt pyproject.toml $(wildcard src/*)
 # Where pip finds PyTorch; on Linux give it the index of PyTorch's CPU builds, or it brings CUDA along.
 TORCH_INDEX ?=

@@ -40,12 +40,24 @@ void copy_tiles(const TiledLoop<2>& loop, const View& a, const View& out) {
   });
 }
 
+// Of all pairs of dtypes, those that training needs: floats, and the bytes of images as floats.
+template <typename From, typename To>
+constexpr bool kCopiedHere =
+    kCompiledHere<To> && (kCompiledHere<From> || std::is_same_v<From, std::uint8_t>);
+
 }  // namespace
 
 void copy(const View& a, const View& out) {
-  const TiledLoop<2> loop = plan(kCheapGrain, out, a);
   dispatch(a.dtype(), [&](auto from) {
-    dispatch(out.dtype(), [&](auto to) { copy_tiles<decltype(from), decltype(to)>(loop, a, out); });
+    dispatch(out.dtype(), [&](auto to) {
+      using From = decltype(from);
+      using To = decltype(to);
+      if constexpr (kCopiedHere<From, To>) {
+        copy_tiles<From, To>(plan(kCheapGrain, out, a), a, out);
+      } else {
+        baseline::kernels().copy(a, out);
+      }
+    });
   });
 }
 

@@ -39,6 +39,20 @@ void where_row(int64_t n, Row<bool> condition, Row<T> a, Row<T> b, T* out) {
   }
 }
 
+template <typename T>
+void where_tiles(const View& condition, const View& a, const View& b, const View& out) {
+  const TiledLoop<4> loop = plan(kCheapGrain, out, condition, a, b);
+  parallel_tiles(loop, [&](const Tile<4>& tile) {
+    const Reader<bool> c(loop, 1, tile, condition);
+    const Reader<T> x(loop, 2, tile, a);
+    const Reader<T> y(loop, 3, tile, b);
+    Writer<T> target(loop, tile, out);
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      where_row(tile.columns, c.row(i), x.row(i), y.row(i), target.row(i));
+    }
+  });
+}
+
 }  // namespace
 
 void where(const View& condition, const View& a, const View& b, const View& out) {
@@ -46,18 +60,13 @@ void where(const View& condition, const View& a, const View& b, const View& out)
     throw std::invalid_argument(std::string("where needs a condition of dtype bool, not ") +
                                 dtype_name(condition.dtype()));
   }
-  const TiledLoop<4> loop = plan(kCheapGrain, out, condition, a, b);
   dispatch(out.dtype(), [&](auto element) {
     using T = decltype(element);
-    parallel_tiles(loop, [&](const Tile<4>& tile) {
-      const Reader<bool> c(loop, 1, tile, condition);
-      const Reader<T> x(loop, 2, tile, a);
-      const Reader<T> y(loop, 3, tile, b);
-      Writer<T> target(loop, tile, out);
-      for (int64_t i = 0; i < tile.rows; ++i) {
-        where_row(tile.columns, c.row(i), x.row(i), y.row(i), target.row(i));
-      }
-    });
+    if constexpr (kCompiledHere<T>) {
+      where_tiles<T>(condition, a, b, out);
+    } else {
+      baseline::kernels().where(condition, a, b, out);
+    }
   });
 }
 
