@@ -94,7 +94,7 @@ Axes<1 + sizeof...(Views)> shared_axes(const View& out, const Views&... inputs) 
 // Makes one axis of each pair of neighbours (outer, inner) where a step of `outer` is
 // `inner.extent` steps of `inner`.
 template <int N>
-void merge(Axes<N>& axes) {
+NEEDLE_ONE_COPY void merge(Axes<N>& axes) {
   int kept = 0;
   for (int i = 1; i < axes.count; ++i) {
     Axis<N>& outer = axes.axis[kept];
@@ -114,7 +114,7 @@ void merge(Axes<N>& axes) {
 // (descending strides), then merges neighbours that are one axis for all operands. For axes whose
 // order does not matter to the result.
 template <int N>
-void simplify(Axes<N>& axes, int leader = 0) {
+NEEDLE_ONE_COPY void simplify(Axes<N>& axes, int leader = 0) {
   for (int i = 0; i < axes.count; ++i) {
     Axis<N> a = axes.axis[i];
     if (a.strides[leader] < 0) {
@@ -228,7 +228,8 @@ int row_axis(const Axes<N>& axes, const Axis<N>& column) {
 
 // The plan of an elementwise kernel over views of one shape; `grain` elements make a chunk of work.
 template <typename... Views>
-TiledLoop<1 + sizeof...(Views)> plan(int64_t grain, const View& out, const Views&... inputs) {
+NEEDLE_ONE_COPY TiledLoop<1 + sizeof...(Views)> plan(int64_t grain, const View& out,
+                                                     const Views&... inputs) {
   constexpr int N = 1 + sizeof...(Views);
   TiledLoop<N> loop;
   Axes<N>& axes = loop.grid;

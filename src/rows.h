@@ -40,7 +40,7 @@ inline bool is_compact(const View& view) {
 }
 
 // `view` itself if the elements of its rows are neighbours, else a compact copy.
-inline View with_dense_rows(const View& view) {
+NEEDLE_ONE_COPY inline View with_dense_rows(const View& view) {
   const int last = view.ndim - 1;
   if (view.strides[last] == 1 || view.shape[last] == 1) return view;
   const View compact = new_like(view, view.dtype());
@@ -52,7 +52,7 @@ inline View with_dense_rows(const View& view) {
 // finish() copies to `out`.
 class CompactResult {
  public:
-  explicit CompactResult(const View& out)
+  NEEDLE_ONE_COPY explicit CompactResult(const View& out)
       : out_(out), compact_(is_compact(out) ? out : new_like(out, out.dtype())) {}
   const View& view() const { return compact_; }
   template <typename T>
@@ -72,7 +72,7 @@ class CompactResult {
 template <typename T>
 class RowStarts {
  public:
-  explicit RowStarts(const View& view) : data_(view.data<T>()) {
+  NEEDLE_ONE_COPY explicit RowStarts(const View& view) : data_(view.data<T>()) {
     for (int i = 0; i + 1 < view.ndim; ++i) axes_.push({view.shape[i], {view.strides[i]}});
     merge(axes_);
   }

@@ -5,6 +5,10 @@
 #include <cstring>
 #include <type_traits>
 
+// For what runs once a call or once a tile: with copies of it in every kernel the library would be
+// much larger.
+#define NEEDLE_ONE_COPY [[gnu::noinline]]
+
 namespace needle::NEEDLE_ISA {
 
 constexpr std::int64_t kSquare = 8;
@@ -49,8 +53,8 @@ void transpose_square(const T* from, std::int64_t from_stride, T* to, std::int64
 
 // to[i * to_stride + j] <- from[j * from_stride + i] for i < rows, j < columns.
 template <typename T>
-void transpose_block(std::int64_t rows, std::int64_t columns, const T* from,
-                     std::int64_t from_stride, T* to, std::int64_t to_stride) {
+NEEDLE_ONE_COPY void transpose_block(std::int64_t rows, std::int64_t columns, const T* from,
+                                     std::int64_t from_stride, T* to, std::int64_t to_stride) {
   const std::int64_t square_rows = rows / kSquare * kSquare;
   const std::int64_t square_columns = columns / kSquare * kSquare;
   for (std::int64_t j = 0; j < square_columns; j += kSquare) {
