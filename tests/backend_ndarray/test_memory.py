@@ -149,8 +149,8 @@ try:
 except MemoryError:
     print("refused")
 """
-    # One thread: the C library sets address space aside for the memory of each further one.
-    environment = os.environ | {"NEEDLE_NUM_THREADS": "1"}
+    # One thread: the C library sets address space aside for the memory of each further one, OpenBLAS's too.
+    environment = os.environ | {"NEEDLE_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
