@@ -282,7 +282,8 @@ struct Block {
 // to[i, j] <- from[i, j], along the denser axis of `from`.
 template <typename T>
 void copy_block(int64_t rows, int64_t columns, Block<const T> from, Block<T> to) {
-  if (from.row == 1 && to.column == 1 && from.column != 0) {
+  const bool is_transposed = from.row == 1 && from.column != 1 && from.column != 0;
+  if (is_transposed && to.column == 1) {
     return transpose_block(rows, columns, from.data, from.column, to.data, to.row);
   }
   for (int64_t i = 0; i < rows; ++i) {
