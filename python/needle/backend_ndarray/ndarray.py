@@ -156,10 +156,10 @@ class NDArray(OnHost):
         """The elements in row-major order along one axis."""
         return self.reshape((self.size,))
 
-    def permute(self, new_axes: Sequence[int]) -> NDArray:
-        """The axes in a new order: axis i of the result is axis ``new_axes[i]``."""
-        axes = check_permutation(tuple(new_axes), self.shape)
-        return self.as_strided([self.shape[i] for i in axes], [self.strides[i] for i in axes])
+    def permute(self, axes: Sequence[int]) -> NDArray:
+        """The axes in a new order: axis i of the result is axis ``axes[i]``."""
+        order = check_permutation(tuple(axes), self.shape)
+        return self.as_strided([self.shape[i] for i in order], [self.strides[i] for i in order])
 
     def transpose(self, axes: Sequence[int] | None = None) -> NDArray:
         """`permute`, as NumPy names it; reverses the axes by default."""
@@ -170,9 +170,9 @@ class NDArray(OnHost):
         """The array with its axes reversed."""
         return self.transpose()
 
-    def broadcast_to(self, new_shape: Sequence[int]) -> NDArray:
+    def broadcast_to(self, shape: Sequence[int]) -> NDArray:
         """Repeat along axes of extent 1, and along new ones in front: there the stride is 0."""
-        shape = tuple(new_shape)
+        shape = tuple(shape)
         if shape == self.shape:
             return self
         return self.as_strided(shape, broadcast_strides(self.shape, self.strides, shape))

@@ -91,16 +91,16 @@ def zeros(*shape: int, device: Device | None = None, dtype: str = "float32", req
 
 
 def ones_like(
-    array: Tensor, *, device: Device | None = None, dtype: str | None = None, requires_grad: bool = False
+    array: Tensor, *, device: Device | None = None, dtype: str = "float32", requires_grad: bool = False
 ) -> Tensor:
-    """Fill a tensor with ones, in the shape of `array`; its dtype and device too, unless others are asked for."""
+    """Fill a tensor with ones, in the shape of `array` and on its device; float32 unless `dtype` says otherwise."""
     return _like(array, 1.0, device, dtype, requires_grad)
 
 
 def zeros_like(
-    array: Tensor, *, device: Device | None = None, dtype: str | None = None, requires_grad: bool = False
+    array: Tensor, *, device: Device | None = None, dtype: str = "float32", requires_grad: bool = False
 ) -> Tensor:
-    """Fill a tensor with zeros, in the shape of `array`; its dtype and device too, unless others are asked for."""
+    """Fill a tensor with zeros, in the shape of `array` and on its device; float32 unless `dtype` says otherwise."""
     return _like(array, 0.0, device, dtype, requires_grad)
 
 
@@ -141,14 +141,9 @@ def one_hot(
     return Tensor.make_const(rows, requires_grad=requires_grad)
 
 
-def _like(array: Tensor, c: float, device: Device | None, dtype: str | None, requires_grad: bool) -> Tensor:
-    return constant(
-        *array.shape,
-        c=c,
-        device=array.device if device is None else device,
-        dtype=array.dtype if dtype is None else dtype,
-        requires_grad=requires_grad,
-    )
+def _like(array: Tensor, c: float, device: Device | None, dtype: str, requires_grad: bool) -> Tensor:
+    device = array.device if device is None else device
+    return constant(*array.shape, c=c, device=device, dtype=dtype, requires_grad=requires_grad)
 
 
 def _check_shape(name: str, shape: tuple[int, ...]) -> None:

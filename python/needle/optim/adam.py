@@ -59,8 +59,8 @@ class Adam(Optimizer):
         self.eps = in_range("Adam: eps", eps, 0)
         self.weight_decay = in_range("Adam: weight_decay", weight_decay, 0)
         self.t = 0
-        self.m = [init.zeros_like(param) for param in self.params]
-        self.v = [init.zeros_like(param) for param in self.params]
+        self.m = [init.zeros_like(param, dtype=param.dtype) for param in self.params]
+        self.v = [init.zeros_like(param, dtype=param.dtype) for param in self.params]
 
     def step(self) -> None:
         """Move every parameter that has a gradient, and count the step."""

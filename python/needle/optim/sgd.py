@@ -44,7 +44,7 @@ class SGD(Optimizer):
         super().__init__(params, lr)
         self.momentum = in_range("SGD: momentum", momentum, 0, 1)
         self.weight_decay = in_range("SGD: weight_decay", weight_decay, 0)
-        self.u = [init.zeros_like(param) for param in self.params] if momentum else []
+        self.u = [init.zeros_like(param, dtype=param.dtype) for param in self.params] if momentum else []
 
     def step(self) -> None:
         """Move every parameter that has a gradient against its averaged gradient."""
