@@ -33,8 +33,9 @@ using std::uint64_t;
 
 constexpr int kMaxThreads = 1024;
 // How long an idle worker watches before it sleeps: longer than the pauses between the kernels of a
-// training step, and short enough to leave the core to others soon.
-constexpr auto kWatch = std::chrono::microseconds(60);
+// training step and between two steps (a batch is gathered, a loss is read), for waking it takes
+// tens of microseconds; and short enough to leave the core to others soon.
+constexpr auto kWatch = std::chrono::microseconds(300);
 
 // Whether this thread is inside a job; a job within a job runs on one thread.
 thread_local bool in_job = false;
