@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -330,8 +331,27 @@ def test_what_is_returned_keeps_its_nesting_and_identity():
         x = constant(i, 1)
         result = function(x)
         assert result["again"][1][0] is x and result["again"][1][1] is weight
+        assert result["again"][0] is result["y"], "one tensor, returned twice"
         assert result["y"].numpy().tolist() == result["again"][0].numpy().tolist() == [2 * i, 2]
         assert (result["view"].numpy().tolist(), result["none"], result["number"]) == ([2 * i], None, 3)
+
+
+def test_what_a_user_does_to_a_returned_tensor_is_gone_in_the_next():
+    function = ndl.compile(lambda x: x * 2)
+    for i in range(6):
+        result = function(constant(i, 1))
+        assert (result.requires_grad, result.grad, result.numpy().tolist()) == (False, None, [2 * i, 2])
+        result.requires_grad, result.grad, result.data = True, constant(0, 0), constant(7, 7)
+        del result
+
+
+@pytest.mark.parametrize("rounding", [math.floor, math.ceil, math.trunc, round, int, lambda lr: +lr])
+def test_a_rounded_learning_rate_is_followed_or_the_function_recorded_again(rounding):
+    optimizer = optim.SGD([nn.Parameter(ndl.Tensor([1.0, 2.0]))], lr=2.5)
+    function = ndl.compile(lambda x: x * rounding(optimizer.lr))
+    for lr in (2.5, 2.5, 2.5, 3.75, 1.5, 2.5):
+        optimizer.lr = lr
+        np.testing.assert_array_equal(function(constant(1, 2)).numpy(), [rounding(lr), 2 * rounding(lr)])
 
 
 def test_recordings_are_let_go_of():

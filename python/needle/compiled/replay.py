@@ -131,13 +131,14 @@ class Replayer:
         except Exception as error:
             self._explain(error)
             raise
-        values = [self._made(place, arguments, entries) for _, place in self._effects]
+        outputs = [tuple(map(Tensor.make_const, entry)) for entry in entries]
+        values = [self._made(place, arguments, outputs) for _, place in self._effects]
         for target, (attribute, _), value in zip(targets, self._effects, values):
             if attribute == "grad":
                 target.grad = value
             else:
                 target.cached_data = value.cached_data
-        return rebuilt(self._result, lambda place: self._made(place, arguments, entries))
+        return rebuilt(self._result, lambda place: self._made(place, arguments, outputs))
 
     def _place(self, x: Any) -> Any:
         """Where something that leaves the program is found: in an entry of a ring, or where `x` says."""
@@ -145,10 +146,10 @@ class Replayer:
             return Place(list(self.rings).index(x.buffer), self.rings[x.buffer].operands.index(x))
         return x
 
-    def _made(self, place: Any, arguments: list[Tensor], entries: list[tuple[NDArray, ...]]) -> Any:
+    def _made(self, place: Any, arguments: list[Tensor], outputs: list[tuple[Tensor, ...]]) -> Any:
         """What `place` stands for: a tensor over an output, or over the memory of an input; a source; itself."""
         if isinstance(place, Place):
-            return Tensor.make_const(entries[place.ring][place.position])
+            return outputs[place.ring][place.position]
         if isinstance(place, Source):
             return arguments[place.position] if place.position is not None else place.tensor
         if not isinstance(place, Operand):
