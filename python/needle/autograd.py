@@ -35,7 +35,7 @@ class Op:
     """An operator: the pair of a forward computation and its derivative rule.
 
     A subclass defines `compute` on arrays and `gradient` on Tensors; attributes such as the axes of a sum are set in
-    its ``__init__``. Everything else follows from these two.
+    its ``__init__``. Everything else follows from these two; `jvp` and `batch` say how it is done better.
     """
 
     def __call__(self, *args: Value) -> Value:
@@ -63,6 +63,46 @@ class Op:
             that the gradient can be differentiated again.
         """
         raise NotImplementedError(f"{type(self).__name__} has no gradient()")
+
+    def jvp(self, tangents: tuple[Any, ...], node: Any) -> Any:
+        """Give the tangent of the output, from the tangents of the inputs: the derivative along them.
+
+        Parameters
+        ----------
+        tangents : tuple
+            For each input the direction in which it moves, of its shape; None for an input that does not move.
+        node : Value
+            As in `gradient`.
+
+        Returns
+        -------
+        Tensor or TensorTuple
+            Of the shape of the output; None if the output does not move.
+
+        Notes
+        -----
+        The default needs nothing but `gradient`, which it transposes twice: see `needle.reverse.transposed_twice`.
+        """
+        return transposed_twice(self, tangents, node)
+
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Any:
+        """Apply this op to `size` examples at once: what `needle.func.vmap` does instead of a loop.
+
+        Parameters
+        ----------
+        inputs : tuple of Value
+            Those that are batched have all examples, along a first axis that the op does not know of.
+        batched : tuple of bool
+            Which ones are; the others are the same for all examples.
+        size : int
+            The number of examples.
+
+        Returns
+        -------
+        Value
+            The outputs for all examples, along a first axis; NotImplemented (the default) asks for a loop.
+        """
+        return NotImplemented
 
     def infer(self, *inputs: Any) -> Any:
         """Shape, dtype and device of the output, from those of the inputs (`Spec`; a tuple of them for a tuple).
@@ -304,7 +344,12 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-from .reverse import compute_gradient_of_variables, find_topo_sort, sum_node_list  # noqa: E402  (these need the classes above)
+from .reverse import (  # noqa: E402  (these need the classes above)
+    compute_gradient_of_variables,
+    find_topo_sort,
+    sum_node_list,
+    transposed_twice,
+)
 
 from .tensor import Tensor  # noqa: E402  isort: skip
 from . import ops  # noqa: E402  isort: skip

@@ -27,6 +27,7 @@ class Interpreter(Protocol):
 class _Modes(threading.local):
     interpreters: tuple[Interpreter, ...] = ()
     grad_enabled: bool = True
+    differentiating: int = 0  # how many gradients somebody is about to ask for of what is computed now
 
 
 modes = _Modes()
@@ -41,6 +42,28 @@ def interpreting(interpreter: Interpreter) -> Iterator[Interpreter]:
         yield interpreter
     finally:
         modes.interpreters = before
+
+
+@contextmanager
+def below(interpreter: Interpreter) -> Iterator[None]:
+    """Within the block, the interpreters that came before `interpreter` make the nodes: how one hands work on."""
+    before = modes.interpreters
+    modes.interpreters = before[: before.index(interpreter)]
+    try:
+        yield
+    finally:
+        modes.interpreters = before
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Within the block graphs are kept, for a gradient that will be asked for: compiled functions run as they are."""
+    modes.differentiating += 1
+    try:
+        with enable_grad():
+            yield
+    finally:
+        modes.differentiating -= 1
 
 
 @contextmanager
@@ -80,9 +103,18 @@ class Lazy:
 LAZY = Lazy()
 
 
-def lazy_mode() -> AbstractContextManager[Interpreter]:
-    """Within the block nodes are recorded, not computed: ``with ndl.lazy_mode(): ...``."""
-    return interpreting(LAZY)
+@contextmanager
+def lazy_mode() -> Iterator[Interpreter]:
+    """Within the block nodes are recorded, not computed: ``with ndl.lazy_mode(): ...``.
+
+    It goes below all other interpreters: they say what is to be computed, lazy mode says when.
+    """
+    before = modes.interpreters
+    modes.interpreters = (LAZY, *before)
+    try:
+        yield LAZY
+    finally:
+        modes.interpreters = before
 
 
 def realize(value: Value) -> None:
@@ -102,7 +134,10 @@ def realize(value: Value) -> None:
 def _compute(node: Value) -> None:
     """Compute one recorded node whose inputs have their data."""
     if node.op is None:
-        raise RuntimeError("this value has neither data nor an op to compute it: was its graph freed?")
+        raise RuntimeError(
+            "this value has neither data nor an op to compute it. Inside vmap a tensor stands for one example of a "
+            "batch and has no values of its own; elsewhere: was its graph freed?"
+        )
     for position, (x, made_with) in enumerate(zip(node.inputs, node.stamps)):
         if stamp(x.cached_data) != (x.stamps[-1] if made_with is None else made_with):
             raise RuntimeError(

@@ -11,7 +11,7 @@ Walking in reverse topological order, a node is reached when all its consumers h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,15 @@ from .backend_selection import stamps
 from .modes import enable_grad, modes, no_grad
 
 if TYPE_CHECKING:
-    from .autograd import Value
+    from .autograd import Op, Value
     from .tensor import Tensor
 
 
-def find_topo_sort(node_list: Iterable[Value]) -> list[Value]:
+def find_topo_sort(node_list: Iterable[Value], ends: Container[Value] = ()) -> list[Value]:
     """Give all nodes that `node_list` depends on, and these, so that every node comes after its inputs.
 
     Post-order depth-first: the inputs of a node are visited in the order of ``node.inputs``, then the node; each node
-    once. Without recursion, since graphs may be 100,000 nodes deep.
+    once. What is behind the nodes in `ends` is left out. Without recursion, since graphs may be 100,000 nodes deep.
     """
     order: list[Value] = []
     visited: set[Value] = set()
@@ -35,13 +35,13 @@ def find_topo_sort(node_list: Iterable[Value]) -> list[Value]:
         if root in visited:
             continue
         visited.add(root)
-        path = [(root, iter(root.inputs))]
+        path = [(root, iter(() if root in ends else root.inputs))]
         while path:
             node, inputs = path[-1]
             for x in inputs:
                 if x not in visited:
                     visited.add(x)
-                    path.append((x, iter(x.inputs)))
+                    path.append((x, iter(() if x in ends else x.inputs)))
                     break
             else:
                 path.pop()
@@ -52,27 +52,89 @@ def find_topo_sort(node_list: Iterable[Value]) -> list[Value]:
 def compute_gradient_of_variables(output_tensor: Tensor, out_grad: Tensor) -> None:
     """Store in ``grad`` of every leaf that requires it the derivative of `output_tensor`, weighted by `out_grad`.
 
-    Nodes are visited in reverse topological order. At each, the shares of its adjoint that its consumers handed over
-    are summed; a leaf (or a node that asked by ``retain_grad``) keeps the sum; any other node hands shares on to its
-    inputs. When no graph of the gradient is wanted, the walk lets go of each node as it leaves it.
+    A node that is no leaf keeps its adjoint, too, if it asked by ``retain_grad``.
     """
-    shares: dict[Value, list[Any]] = {output_tensor: [out_grad]}
-    order = find_topo_sort([output_tensor])
-    freeing = not modes.grad_enabled
+    for node, adjoint in adjoints([output_tensor], [out_grad]):
+        if node.op is None or node.keeps_grad:
+            node.grad = in_dtype_of(node, adjoint)
+
+
+def adjoints(
+    outputs: Sequence[Value],
+    out_grads: Sequence[Value],
+    toward: Container[Value] | None = None,
+    ends: Container[Value] = (),
+) -> Iterator[tuple[Any, Any]]:
+    """Yield the nodes behind `outputs`, each with its adjoint, in reverse topological order.
+
+    At each node, the shares of its adjoint that its consumers handed over are summed; then it hands shares on to its
+    inputs: to those in `toward`, or by default to all that require a gradient. The walk does not go behind `ends`. When
+    no graph of the gradient is wanted, the default walk lets go of each node as it leaves it.
+    """
+    shares: dict[Value, list[Any]] = {}
+    for output, out_grad in zip(outputs, out_grads):
+        shares.setdefault(output, []).append(out_grad)
+    order = find_topo_sort(outputs, ends)
+    freeing = toward is None and not modes.grad_enabled
     while order:
         node = order.pop()
         if node not in shares:
             continue
         adjoint = sum_node_list(shares.pop(node))
-        if node.op is None or node.keeps_grad:
-            node.grad = in_dtype_of(node, adjoint)
-        if node.op is None:
+        yield node, adjoint
+        if node.op is None or node in ends or (toward is not None and not any(x in toward for x in node.inputs)):
             continue
         for x, gradient in zip(node.inputs, gradients_of_inputs(node, adjoint)):
-            if gradient is not None and x.requires_grad:
+            if gradient is not None and (x.requires_grad if toward is None else x in toward):
                 shares.setdefault(x, []).append(gradient)
         if freeing and node.cached_data is not None:
             node.inputs, node.stamps = FREED, node.stamps[-1:]
+
+
+def gradients(
+    outputs: Sequence[Value], out_grads: Sequence[Value], sources: Sequence[Value], through: bool = False
+) -> list[Any]:
+    """The derivative of `outputs`, weighted by `out_grads`, with respect to each of `sources`; None where there is none.
+
+    Only what lies between them is walked. A source is where the walk ends, unless it goes `through`: then a source that
+    another one was made from gets the part that comes by way of the other, too.
+    """
+    wanted = set(sources)
+    ends = () if through else wanted
+    toward: set[Value] = set()
+    for node in find_topo_sort(outputs, ends):
+        if node in wanted or any(x in toward for x in node.inputs):
+            toward.add(node)
+        elif through and node.inputs is FREED:
+            raise RuntimeError(FREED_MESSAGE)
+    given = [(y, g) for y, g in zip(outputs, out_grads) if y in toward]
+    ys, gs = [y for y, _ in given], [g for _, g in given]
+    found = {node: adjoint for node, adjoint in adjoints(ys, gs, toward, ends) if node in wanted}
+    return [in_dtype_of(x, found[x]) if x in found else None for x in sources]
+
+
+def transposed_twice(op: Op, tangents: Sequence[Any], node: Any) -> Any:
+    """The tangent of `node`, by nothing but the ``gradient`` of its op.
+
+    For an adjoint u of the output, ``gradient`` gives J^T u, with J the Jacobian: the transpose of what is wanted. But
+    J^T u is linear in u, and its inner product with the tangents t is (J^T u) . t = u . (J t), whose derivative with
+    respect to u is J t, whatever u is. So one more walk of reverse mode, along the graph that ``gradient`` has made,
+    gives the tangent.
+    """
+    from .ops import zero_of
+    from .tensor import alias
+
+    outside = modes.grad_enabled and any(x is not None and x.requires_grad for x in (*node.inputs, *tangents))
+    with enable_grad():
+        inputs = tuple(alias(x, requires_grad=True) for x in node.inputs)
+        output = alias(node, requires_grad=True)
+        output.op, output.inputs = op, inputs
+        output.stamps = stamps([x.cached_data for x in (*inputs, output)])
+        u = alias(zero_of(node), requires_grad=True)
+        shares = op.gradient_as_tuple(u, output)
+    moved = [(share, t) for share, t in zip(shares, tangents) if share is not None and t is not None]
+    with enable_grad() if outside else no_grad():
+        return gradients([share for share, _ in moved], [t for _, t in moved], [u])[0]
 
 
 def sum_node_list(node_list: list[Any]) -> Any:
@@ -140,6 +202,10 @@ class Freed(tuple):  # type: ignore[type-arg]
 
 
 FREED = Freed()
+FREED_MESSAGE = (
+    "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
+    "run the forward pass again, or keep the graph with create_graph=True"
+)
 
 
 class Stale:
@@ -182,10 +248,7 @@ def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
     needs it raises, one that does not (that of a sum, say) goes through.
     """
     if node.inputs is FREED:
-        raise RuntimeError(
-            "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
-            "run the forward pass again, or keep the graph with create_graph=True"
-        )
+        raise RuntimeError(FREED_MESSAGE)
     if stamps([x.cached_data for x in (*node.inputs, node)]) == node.stamps:
         return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
     with _stale(_changed(node)):

@@ -14,6 +14,7 @@ import numpy as np
 from . import backend_selection as backend
 from . import reverse
 from .autograd import TensorOp, Value
+from .modes import no_grad
 
 if TYPE_CHECKING:
     from .backend_selection import Device
@@ -103,10 +104,8 @@ class Tensor(Value):
         """The same data as a leaf that requires no gradient. A lazy tensor stays lazy."""
         if self.cached_data is not None:
             return Tensor.make_const(self.cached_data)
-        detached: Tensor = Tensor.make_const(None)
-        detached.op, detached.inputs, detached.stamps = Detach(), (self,), [None, None]
-        detached.recorded_spec = self.recorded_spec
-        return detached
+        with no_grad():
+            return Detach()(self)
 
     # Reading values ---------------------------------------------------------------------------------------------------
 
@@ -244,15 +243,41 @@ class Tensor(Value):
         return ops.cast(self, dtype)
 
 
-class Detach(TensorOp):
-    """The input's data, cut from the input's graph: what `Tensor.detach` gives for a lazy tensor."""
+class Alias(TensorOp):
+    """The input itself, as another node: one that can be told from it, with a derivative of its own."""
 
     def compute(self, a: Any) -> Any:
         """Give `a` itself."""
         return a
 
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
+        """The identity's."""
+        return out_grad
+
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Any:
+        """The identity's."""
+        return tangents[0]
+
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Any:
+        """Of all examples at once."""
+        return alias(inputs[0])
+
+
+def alias(x: Any, requires_grad: bool = False) -> Any:
+    """A new node, of the class of `x`, with its data and its place in the graph; a leaf if `x` requires no gradient."""
+    node = type(x).make_from_op(Alias(), (x,))
+    node.requires_grad = node.requires_grad or requires_grad
+    return node
+
+
+class Detach(Alias):
+    """The input's data, cut from the input's graph: what `Tensor.detach` gives for a lazy tensor."""
+
     def gradient(self, out_grad: Tensor, node: Tensor) -> None:
         """No gradient passes: that is what detaching means."""
+
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> None:
+        """Nor a tangent."""
 
 
 def _apply(

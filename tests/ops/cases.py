@@ -338,6 +338,13 @@ def indexing() -> Iterator[Case]:
         yield Case(ops.Scatter, ops.Scatter(index, shape), add, [smooth(*read(smooth(*shape)).shape)], name)
 
 
+def identity_rows() -> Iterator[Case]:
+    """One-hot rows; what is near a whole number is no index, so the elements are whole."""
+    for shape in [(), (3,), (2, 2), (0,)]:
+        classes = np.arange(np.prod(shape)).reshape(shape) % 4
+        yield Case(ops.OneHot, ops.OneHot(4, "float64"), lambda i: 1.0 * (i[..., None] == np.arange(4)), [classes])
+
+
 def added_at(g: np.ndarray, index: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Zeros with `g` added at ``[index]``."""
     out = np.zeros(shape)
@@ -354,6 +361,7 @@ CASES: list[Case] = [
     *layouts(),
     *joining(),
     *indexing(),
+    *identity_rows(),
 ]
 
 

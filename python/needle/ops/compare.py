@@ -12,6 +12,7 @@ from typing import Any
 from ..autograd import TensorOp
 from ..tensor import Tensor, as_number
 from .matching import match
+from .rules import Constant
 
 __all__ = [
     "Equal",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 
-class Comparison(TensorOp):
+class Comparison(Constant, TensorOp):
     """1 where the relation holds between a and b (or between a and a number), else 0."""
 
     relation: Any  # a function of two arrays, set by each subclass
@@ -40,10 +41,6 @@ class Comparison(TensorOp):
     def compute(self, a: Any, b: Any = None) -> Any:
         """The relation, elementwise, as 0 and 1 in the dtype of `a`."""
         return self.relation(a, self.scalar if b is None else b).astype(a.dtype)
-
-    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[None, ...]:
-        """Piecewise constant: no input has a gradient."""
-        return (None,) * len(node.inputs)
 
 
 class Equal(Comparison):

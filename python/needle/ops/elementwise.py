@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd import TensorOp
+from ..autograd import TensorOp, sum_node_list
 from ..backend_selection import array_api
 from ..tensor import Tensor
 from .matching import ElementwiseOp, match, scalar_of
+from .rules import Elementwise, Linear, Multilinear
 
 __all__ = [
     "AddScalar",
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 
-class EWiseAdd(ElementwiseOp):
+class EWiseAdd(Linear, ElementwiseOp):
     """a + b; adjoints (g, g)."""
 
     def compute(self, a: Any, b: Any) -> Any:
@@ -54,13 +55,17 @@ class EWiseAdd(ElementwiseOp):
         """d(a + b)/da = d(a + b)/db = 1."""
         return out_grad, out_grad
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """da + db."""
+        return sum_node_list(tangents)  # type: ignore[no-any-return]
+
 
 def add(a: Tensor, b: Tensor) -> Tensor:
     """a + b, elementwise."""
     return Tensor.make_from_op(EWiseAdd(), match(a, b, "add"))
 
 
-class AddScalar(TensorOp):
+class AddScalar(Elementwise, TensorOp):
     """a + c for a number c; adjoint g."""
 
     def __init__(self, scalar: float) -> None:
@@ -80,7 +85,7 @@ def add_scalar(a: Tensor, scalar: float) -> Tensor:
     return AddScalar(scalar)(a)
 
 
-class EWiseMul(ElementwiseOp):
+class EWiseMul(Multilinear, ElementwiseOp):
     """a b, elementwise; adjoints (g b, g a)."""
 
     def compute(self, a: Any, b: Any) -> Any:
@@ -98,7 +103,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     return Tensor.make_from_op(EWiseMul(), match(a, b, "multiply"))
 
 
-class MulScalar(TensorOp):
+class MulScalar(Linear, Elementwise, TensorOp):
     """c a for a number c; adjoint c g."""
 
     def __init__(self, scalar: float) -> None:
@@ -127,14 +132,28 @@ class EWisePow(ElementwiseOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor | None]:
         """d(a^b)/da = b a^(b-1); d(a^b)/db = a^b log a, taken as 0 where a <= 0 and the logarithm does not exist."""
+        a, b = node.inputs
+        by_exponent = out_grad * self.by_exponent(a, b) if b.requires_grad else None
+        return out_grad * self.by_base(a, b), by_exponent
+
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """da b a^(b-1) + db a^b log a."""
+        rules = (self.by_base, self.by_exponent)
+        shares = [t * rule(*node.inputs) for t, rule in zip(tangents, rules) if t is not None]
+        return sum_node_list(shares)  # type: ignore[no-any-return]
+
+    def by_base(self, a: Tensor, b: Tensor) -> Tensor:
+        """b a^(b-1), which is 0 for a = b = 0."""
+        from . import equal, ones_like
+
+        constant = equal(a, 0) * equal(b, 0)
+        return b * where(constant, ones_like(a), a) ** (b - 1)  # type: ignore[no-any-return]
+
+    def by_exponent(self, a: Tensor, b: Tensor) -> Tensor:
+        """a^b log a; 0 where a <= 0."""
         from . import greater, log, ones_like
 
-        a, b = node.inputs
-        grad_a = out_grad * b * a ** (b - 1)
-        if not b.requires_grad:
-            return grad_a, None
-        safe = where(greater(a, 0), a, ones_like(a))
-        return grad_a, out_grad * a**b * log(safe)
+        return a**b * log(where(greater(a, 0), a, ones_like(a)))  # type: ignore[no-any-return]
 
 
 def power(a: Tensor, b: Tensor) -> Tensor:
@@ -142,7 +161,7 @@ def power(a: Tensor, b: Tensor) -> Tensor:
     return Tensor.make_from_op(EWisePow(), match(a, b, "power"))
 
 
-class PowerScalar(TensorOp):
+class PowerScalar(Elementwise, TensorOp):
     """a to the power of a number c; adjoint g c a^(c-1)."""
 
     def __init__(self, scalar: float) -> None:
@@ -177,13 +196,18 @@ class EWiseDiv(ElementwiseOp):
         a, b = node.inputs
         return out_grad / b, -out_grad * a / (b * b)
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """(da - (a/b) db) / b."""
+        b, (da, db) = node.inputs[1], tangents
+        return sum_node_list([da, None if db is None else -node * db]) / b  # type: ignore[no-any-return]
+
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
     """a / b, elementwise."""
     return Tensor.make_from_op(EWiseDiv(), match(a, b, "divide"))
 
 
-class DivScalar(TensorOp):
+class DivScalar(Linear, Elementwise, TensorOp):
     """a / c for a number c; adjoint g / c."""
 
     def __init__(self, scalar: float) -> None:
@@ -203,7 +227,7 @@ def divide_scalar(a: Tensor, scalar: float) -> Tensor:
     return DivScalar(scalar)(a)
 
 
-class Negate(TensorOp):
+class Negate(Linear, Elementwise, TensorOp):
     """-a; adjoint -g."""
 
     def compute(self, a: Any) -> Any:
@@ -229,11 +253,20 @@ class Maximum(ElementwiseOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
         """1 to the larger, 1/2 each where a = b."""
+        a, b = node.inputs
+        return out_grad * self.weight(a, b), out_grad * self.weight(b, a)
+
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """The tangent of the larger, the mean of both where a = b."""
+        (a, b), (da, db) = node.inputs, tangents
+        shares = [t * self.weight(x, y) for t, x, y in ((da, a, b), (db, b, a)) if t is not None]
+        return sum_node_list(shares)  # type: ignore[no-any-return]
+
+    def weight(self, a: Tensor, b: Tensor) -> Tensor:
+        """The derivative of max(a, b) by a."""
         from . import equal, greater
 
-        a, b = node.inputs
-        tie = equal(a, b) / 2
-        return out_grad * (greater(a, b) + tie), out_grad * (greater(b, a) + tie)
+        return greater(a, b) + equal(a, b) / 2  # type: ignore[no-any-return]
 
 
 def maximum(a: Tensor, b: Tensor) -> Tensor:
@@ -250,11 +283,20 @@ class Minimum(ElementwiseOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
         """1 to the smaller, 1/2 each where a = b."""
+        a, b = node.inputs
+        return out_grad * self.weight(a, b), out_grad * self.weight(b, a)
+
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """The tangent of the smaller, the mean of both where a = b."""
+        (a, b), (da, db) = node.inputs, tangents
+        shares = [t * self.weight(x, y) for t, x, y in ((da, a, b), (db, b, a)) if t is not None]
+        return sum_node_list(shares)  # type: ignore[no-any-return]
+
+    def weight(self, a: Tensor, b: Tensor) -> Tensor:
+        """The derivative of min(a, b) by a."""
         from . import equal, less
 
-        a, b = node.inputs
-        tie = equal(a, b) / 2
-        return out_grad * (less(a, b) + tie), out_grad * (less(b, a) + tie)
+        return less(a, b) + equal(a, b) / 2  # type: ignore[no-any-return]
 
 
 def minimum(a: Tensor, b: Tensor) -> Tensor:
@@ -262,7 +304,7 @@ def minimum(a: Tensor, b: Tensor) -> Tensor:
     return Tensor.make_from_op(Minimum(), match(a, b, "minimum"))
 
 
-class Where(TensorOp):
+class Where(Elementwise, TensorOp):
     """a where the condition holds, b elsewhere; an adjoint is g where its operand was taken, exactly 0 elsewhere."""
 
     def __call__(self, *args: Any) -> Tensor:
@@ -282,6 +324,15 @@ class Where(TensorOp):
         condition, zero = node.inputs[0], zeros_like(out_grad)
         return None, where(condition, out_grad, zero), where(condition, zero, out_grad)
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor | None:
+        """The tangent of the operand that was taken."""
+        from . import zeros_like
+
+        condition, *operands = node.inputs
+        if tangents[1] is tangents[2] is None:
+            return None
+        return where(condition, *[zeros_like(x) if t is None else t for x, t in zip(operands, tangents[1:])])
+
 
 def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Elements of `a` where `condition` is not 0, of `b` elsewhere."""
@@ -293,7 +344,7 @@ def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return Where()(condition, a, b)
 
 
-class Clip(TensorOp):
+class Clip(Elementwise, TensorOp):
     """a limited to [low, high]; adjoint g inside the limits (and on them), 0 outside."""
 
     def __init__(self, low: float | None = None, high: float | None = None) -> None:

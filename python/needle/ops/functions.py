@@ -7,6 +7,7 @@ from typing import Any
 from ..autograd import TensorOp
 from ..backend_selection import array_api
 from ..tensor import Tensor
+from .rules import Constant, Elementwise
 
 __all__ = [
     "Abs",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class Log(TensorOp):
+class Log(Elementwise, TensorOp):
     """log a, the natural logarithm; adjoint g / a."""
 
     def compute(self, a: Any) -> Any:
@@ -49,7 +50,7 @@ def log(a: Tensor) -> Tensor:
     return Log()(a)
 
 
-class Exp(TensorOp):
+class Exp(Elementwise, TensorOp):
     """exp a; adjoint g exp a."""
 
     def compute(self, a: Any) -> Any:
@@ -66,7 +67,7 @@ def exp(a: Tensor) -> Tensor:
     return Exp()(a)
 
 
-class Tanh(TensorOp):
+class Tanh(Elementwise, TensorOp):
     """tanh a; adjoint g (1 - tanh^2 a)."""
 
     def compute(self, a: Any) -> Any:
@@ -83,7 +84,7 @@ def tanh(a: Tensor) -> Tensor:
     return Tanh()(a)
 
 
-class ReLU(TensorOp):
+class ReLU(Elementwise, TensorOp):
     """max(a, 0); adjoint g where a > 0, else 0 (at a = 0 too)."""
 
     def compute(self, a: Any) -> Any:
@@ -102,7 +103,7 @@ def relu(a: Tensor) -> Tensor:
     return ReLU()(a)
 
 
-class Sigmoid(TensorOp):
+class Sigmoid(Elementwise, TensorOp):
     """1 / (1 + exp(-a)); adjoint g s (1 - s) with s the output."""
 
     def compute(self, a: Any) -> Any:
@@ -120,7 +121,7 @@ def sigmoid(a: Tensor) -> Tensor:
     return Sigmoid()(a)
 
 
-class Sqrt(TensorOp):
+class Sqrt(Elementwise, TensorOp):
     """The square root of a; adjoint g / (2 sqrt a)."""
 
     def compute(self, a: Any) -> Any:
@@ -137,7 +138,7 @@ def sqrt(a: Tensor) -> Tensor:
     return Sqrt()(a)
 
 
-class Sin(TensorOp):
+class Sin(Elementwise, TensorOp):
     """sin a; adjoint g cos a."""
 
     def compute(self, a: Any) -> Any:
@@ -154,7 +155,7 @@ def sin(a: Tensor) -> Tensor:
     return Sin()(a)
 
 
-class Cos(TensorOp):
+class Cos(Elementwise, TensorOp):
     """cos a; adjoint -g sin a."""
 
     def compute(self, a: Any) -> Any:
@@ -171,7 +172,7 @@ def cos(a: Tensor) -> Tensor:
     return Cos()(a)
 
 
-class Abs(TensorOp):
+class Abs(Elementwise, TensorOp):
     """|a|; adjoint g sign a, which is 0 at a = 0."""
 
     def compute(self, a: Any) -> Any:
@@ -188,15 +189,12 @@ def abs(a: Tensor) -> Tensor:
     return Abs()(a)
 
 
-class Sign(TensorOp):
+class Sign(Constant, TensorOp):
     """-1, 0 or 1; piecewise constant, so it has no gradient."""
 
     def compute(self, a: Any) -> Any:
         """sign(a)."""
         return array_api.sign(a)
-
-    def gradient(self, out_grad: Tensor, node: Tensor) -> None:
-        """Piecewise constant: none."""
 
 
 def sign(a: Tensor) -> Tensor:

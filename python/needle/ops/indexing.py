@@ -10,13 +10,14 @@ import numpy as np
 from ..autograd import TensorOp
 from ..backend_selection import NDArray, array_api
 from ..tensor import Tensor
+from .rules import Constant, Linear
 
-__all__ = ["GetItem", "Scatter", "getitem"]
+__all__ = ["GetItem", "OneHot", "Scatter", "getitem"]
 
 Index = tuple[Any, ...]
 
 
-class GetItem(TensorOp):
+class GetItem(Linear, TensorOp):
     """a[index]; the adjoint is zeros with g added at the elements that were read."""
 
     def __init__(self, index: Any) -> None:
@@ -33,8 +34,18 @@ class GetItem(TensorOp):
         """An element that was read several times gets the sum of those adjoints."""
         return Scatter(self.index, node.inputs[0].shape)(out_grad)
 
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Tensor:
+        """The same places in every example: of each, flattened, if they are chosen by arrays."""
+        from .shape import reshape
 
-class Scatter(TensorOp):
+        (a,) = inputs
+        places, shape = locate(self.index, a.shape[1:])
+        if isinstance(places, np.ndarray):
+            a, places = reshape(a, (size, prod(a.shape[1:]))), (places,)
+        return reshape(GetItem((slice(None), *places))(a), (size, *shape))
+
+
+class Scatter(Linear, TensorOp):
     """Zeros of a given shape with the input added at ``[index]``: transposes `GetItem`; the adjoint is g[index]."""
 
     def __init__(self, index: Any, shape: tuple[int, ...]) -> None:
@@ -55,6 +66,33 @@ class Scatter(TensorOp):
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """Reading at the places that were written."""
         return GetItem(self.index)(out_grad)
+
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Tensor:
+        """The same places in every example: of each, flattened, if they are chosen by arrays."""
+        from .shape import reshape
+
+        places, shape = locate(self.index, self.shape)
+        whole: tuple[int, ...] = (size, *self.shape)
+        if isinstance(places, np.ndarray):
+            whole, places, shape = (size, prod(self.shape)), (places,), (places.size,)
+        else:
+            shape = tuple(len(range(*part.indices(extent))) for part, extent in zip(places, self.shape))
+        added = Scatter((slice(None), *places), whole)(reshape(inputs[0], (size, *shape)))
+        return reshape(added, (size, *self.shape))
+
+
+class OneHot(Constant, TensorOp):
+    """Rows of the identity: 1 at each index, 0 elsewhere, along a new last axis. See `needle.init.one_hot`."""
+
+    def __init__(self, n: int, dtype: str = "float32") -> None:
+        self.n = n
+        self.dtype = dtype
+
+    def compute(self, indices: Any) -> Any:
+        """out[..., j] = 1 where indices[...] = j."""
+        classes = array_api.array(np.arange(self.n), dtype=indices.dtype, device=indices.device)
+        column = array_api.reshape(indices, (*indices.shape, 1))
+        return (column == classes).astype(self.dtype)
 
 
 def getitem(a: Tensor, index: Any) -> Tensor:

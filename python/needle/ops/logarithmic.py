@@ -12,6 +12,7 @@ from ..backend_selection import array_api
 from ..fused import fused
 from ..tensor import Tensor
 from .reduce import Reduction, summation
+from .rules import Composite, behind, changed
 
 __all__ = [
     "LogSoftmax",
@@ -49,6 +50,13 @@ class LogSumExp(Reduction):
         (a,) = node.inputs
         return self.spread(out_grad, a.shape) * exp(a - self.spread(node, a.shape))
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """sum(softmax(a) da)."""
+        from .functions import exp
+
+        (a,), (da,) = node.inputs, tangents
+        return summation(exp(a - self.spread(node, a.shape)) * da, self.axes, self.keepdims)
+
 
 def logsumexp(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(a))) over `axes`, stable for elements of any size."""
@@ -60,6 +68,14 @@ class _AlongLastAxis(Reduction):
 
     def __init__(self, axis: int = -1) -> None:
         super().__init__(axis, keepdims=True)
+
+    def behind_first_axis(self, ndim: int) -> _AlongLastAxis:
+        """The same axis, with one axis more in front."""
+        return changed(self, axes=behind(self.axes))
+
+    def total(self, a: Tensor) -> Tensor:
+        """The sum of `a` along the axis, at each of its elements."""
+        return self.spread(summation(a, self.axes), a.shape)
 
 
 class LogSoftmax(_AlongLastAxis):
@@ -74,8 +90,15 @@ class LogSoftmax(_AlongLastAxis):
         """g - exp(logsoftmax) sum(g), where logsoftmax is this node."""
         return LogSoftmaxGradient(self.axes)(node, out_grad)
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """da - sum(softmax(a) da)."""
+        from .functions import exp
 
-class LogSoftmaxGradient(_AlongLastAxis):
+        (da,) = tangents
+        return da - self.total(exp(node) * da)  # type: ignore[no-any-return]
+
+
+class LogSoftmaxGradient(Composite, _AlongLastAxis):
     """g - exp(y) sum(g): the adjoint of the input of `LogSoftmax`, from its output y and the adjoint g of that."""
 
     @fused("logsoftmax_gradient")
@@ -83,14 +106,19 @@ class LogSoftmaxGradient(_AlongLastAxis):
         """g - exp(y) sum(g)."""
         return g - array_api.exp(y) * array_api.sum(g, axis=self.axes, keepdims=True)
 
+    def definition(self, y: Tensor, g: Tensor) -> Tensor:
+        """g - exp(y) sum(g)."""
+        from .functions import exp
+
+        return g - exp(y) * self.total(g)  # type: ignore[no-any-return]
+
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
         """For the adjoint h, y: -h exp(y) sum(g); g: h - sum(h exp(y))."""
         from .functions import exp
 
         y, g = node.inputs
         weighted = out_grad * exp(y)
-        total = self.spread(summation(g, self.axes), y.shape)
-        return -weighted * total, out_grad - self.spread(summation(weighted, self.axes), y.shape)
+        return -weighted * self.total(g), out_grad - self.total(weighted)
 
 
 def logsoftmax(a: Tensor, axis: int = -1) -> Tensor:
@@ -110,8 +138,12 @@ class Softmax(_AlongLastAxis):
         """s (g - sum(g s)), where s is this node."""
         return SoftmaxGradient(self.axes)(node, out_grad)
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """The same: the Jacobian, diag(s) - s s^T, is its own transpose."""
+        return self.gradient(tangents[0], node)
 
-class SoftmaxGradient(_AlongLastAxis):
+
+class SoftmaxGradient(Composite, _AlongLastAxis):
     """s (g - sum(g s)): the adjoint of the input of `Softmax`, from its output s and the adjoint g of that."""
 
     @fused("softmax_gradient")
@@ -119,10 +151,14 @@ class SoftmaxGradient(_AlongLastAxis):
         """s (g - sum(g s))."""
         return s * (g - array_api.sum(g * s, axis=self.axes, keepdims=True))
 
+    def definition(self, s: Tensor, g: Tensor) -> Tensor:
+        """s (g - sum(g s))."""
+        return s * (g - self.total(g * s))  # type: ignore[no-any-return]
+
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
         """For the adjoint h, s: h (g - sum(g s)) - g sum(h s); g: s (h - sum(h s))."""
         s, g = node.inputs
-        of_g, of_h = (self.spread(summation(x * s, self.axes), s.shape) for x in (g, out_grad))
+        of_g, of_h = self.total(g * s), self.total(out_grad * s)
         return out_grad * (g - of_g) - g * of_h, s * (out_grad - of_h)
 
 
@@ -131,7 +167,7 @@ def softmax(a: Tensor, axis: int = -1) -> Tensor:
     return Softmax(axis)(a)
 
 
-class SoftmaxLoss(TensorOp):
+class SoftmaxLoss(Composite, TensorOp):
     """The mean over rows of logsumexp(z) - z_y, where row i of the second input is one-hot at the class y of row i.
 
     Adjoint of z: (softmax(z) - one_hot(y)) g / n.
@@ -142,6 +178,10 @@ class SoftmaxLoss(TensorOp):
         """The difference of both terms, summed over the rows and divided by their number."""
         return array_api.sum(LogSumExp(1).compute(z) - array_api.sum(z * one_hot, axis=1)) / z.shape[0]
 
+    def definition(self, z: Tensor, one_hot: Tensor) -> Tensor:
+        """The difference of both terms, summed over the rows and divided by their number."""
+        return summation(logsumexp(z, 1) - summation(z * one_hot, 1)) / z.shape[0]
+
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor | None]:
         """What softmax gives to each class, minus 1 for the true one; z itself takes the part of a derivative in y."""
         from .shape import broadcast_to
@@ -151,13 +191,17 @@ class SoftmaxLoss(TensorOp):
         return dz, -z * broadcast_to(out_grad / z.shape[0], z.shape) if one_hot.requires_grad else None
 
 
-class SoftmaxLossGradient(TensorOp):
+class SoftmaxLossGradient(Composite, TensorOp):
     """(softmax(z) - one_hot(y)) g / n: the adjoint of z in `SoftmaxLoss`, from its inputs and its scalar adjoint g."""
 
     @fused("softmax_loss_gradient")
     def compute(self, z: Any, one_hot: Any, g: Any) -> Any:
         """(softmax(z) - one_hot) g / n."""
         return (Softmax(1).compute(z) - one_hot) * (g / z.shape[0])
+
+    def definition(self, z: Tensor, one_hot: Tensor, g: Tensor) -> Tensor:
+        """(softmax(z) - one_hot) g / n."""
+        return (softmax(z) - one_hot) * (g / z.shape[0])  # type: ignore[no-any-return]
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For the adjoint h: softmax's for h g / n to z; -h g/n to one_hot; sum(h (softmax(z) - one_hot)) / n to g."""

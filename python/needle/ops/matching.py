@@ -9,9 +9,10 @@ import numpy as np
 
 from ..autograd import TensorOp
 from ..tensor import Tensor, as_number
+from .rules import Elementwise
 
 
-class ElementwiseOp(TensorOp):
+class ElementwiseOp(Elementwise, TensorOp):
     """An operator of two tensors of one shape."""
 
     def __call__(self, *args: Any) -> Tensor:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ..autograd import TensorOp
 from ..tensor import Tensor
 from .matching import as_tensor, promote
+from .rules import Multilinear
 
 __all__ = ["MatMul", "matmul"]
 
 
-class MatMul(TensorOp):
+class MatMul(Multilinear, TensorOp):
     """a @ b over the last two axes; leading axes are batches and broadcast; adjoints (g b^T, a^T g)."""
 
     def compute(self, a: Any, b: Any) -> Any:
@@ -27,6 +29,25 @@ class MatMul(TensorOp):
         grad_a = sum_to(out_grad @ transpose(b), a.shape) if a.requires_grad else None
         grad_b = sum_to(transpose(a) @ out_grad, b.shape) if b.requires_grad else None
         return grad_a, grad_b
+
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Tensor:
+        """One product: the examples join the rows of A if B is the same for all, and are leading axes otherwise."""
+        from .shape import reshape
+
+        a, b = inputs
+        if batched == (True, False) and b.ndim == 2:
+            rows = reshape(a, (size * prod(a.shape[1:-1]), a.shape[-1]))
+            return reshape(self(rows, b), (*a.shape[:-1], b.shape[-1]))
+        ndim = max(x.ndim - is_batched for x, is_batched in zip(inputs, batched))
+        return self(*[_with_axes(x, ndim) if is_batched else x for x, is_batched in zip(inputs, batched)])
+
+
+def _with_axes(whole: Tensor, ndim: int) -> Tensor:
+    """A batch whose examples get axes of extent 1 in front, until they have `ndim` of them."""
+    from .shape import reshape
+
+    size, *shape = whole.shape
+    return reshape(whole, (size, *[1] * (ndim - len(shape)), *shape))
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:

@@ -12,8 +12,10 @@ from ..backend_selection import array_api
 from ..fused import fused
 from ..tensor import Tensor
 from .functions import sqrt
-from .reduce import mean, summation
+from .reduce import mean, summation, var
+from .rules import Composite
 from .shape import broadcast_to
+from .tuples import make_tuple
 
 __all__ = ["Moments", "Normalize", "NormalizeGradient", "batch_norm", "layer_norm", "moments"]
 
@@ -29,7 +31,14 @@ def _normal(x: Any, axis: int, eps: float) -> tuple[Any, Any]:
     return centered * scale, scale
 
 
-class Normalize(TensorOp):
+def normalized(x: Tensor, axis: int, eps: float) -> tuple[Tensor, Tensor]:
+    """The same, on Tensors."""
+    centered = x - mean(x, axis, keepdims=True)
+    scale = 1 / sqrt(mean(centered * centered, axis, keepdims=True) + eps)
+    return centered * scale, scale
+
+
+class Normalize(Composite, TensorOp):
     """weight n + bias with n = (x - mean) / sqrt(var + eps); weight and bias belong to the last axis of x.
 
     Mean and (biased) variance are taken along `axis`: -1 for layer normalisation, 0 for batch normalisation.
@@ -45,6 +54,11 @@ class Normalize(TensorOp):
         normal, _ = _normal(x, self.axis, self.eps)
         return weight * normal + bias
 
+    def definition(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """weight (x - mean) / sqrt(var + eps) + bias."""
+        normal, _ = normalized(x, self.axis, self.eps)
+        return weight * normal + bias  # type: ignore[no-any-return]
+
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, ...]:
         """All three by one op: see `NormalizeGradient`."""
         x, weight, _ = node.inputs
@@ -52,7 +66,7 @@ class Normalize(TensorOp):
         return dx, dweight, dbias
 
 
-class NormalizeGradient(TensorTupleOp):
+class NormalizeGradient(Composite, TensorTupleOp):
     """The adjoints of x, weight and bias in `Normalize`, from x, weight and the adjoint g of its output.
 
     With u = g weight, n the normalised x, s = 1 / sqrt(var + eps), and means along the axis,
@@ -71,6 +85,13 @@ class NormalizeGradient(TensorTupleOp):
         dx = scale * (u - _mean(u, self.axis) - normal * _mean(u * normal, self.axis))
         return dx, array_api.sum(g * normal, axis=rows), array_api.sum(g, axis=rows)
 
+    def definition(self, x: Tensor, weight: Tensor, g: Tensor) -> TensorTuple:
+        """The three formulas above."""
+        normal, scale = normalized(x, self.axis, self.eps)
+        u, rows = g * weight, tuple(range(len(x.shape) - 1))
+        bend = mean(u, self.axis, keepdims=True) + normal * mean(u * normal, self.axis, keepdims=True)
+        return make_tuple(scale * (u - bend), summation(g * normal, rows), summation(g, rows))
+
     def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> tuple[Tensor, Tensor, Tensor]:
         """With J v = s (v - mean(v) - n mean(v n)), the (symmetric) derivative of n by x, applied to v.
 
@@ -83,9 +104,7 @@ class NormalizeGradient(TensorTupleOp):
         def along(a: Tensor) -> Tensor:
             return mean(a, self.axis, keepdims=True)
 
-        centered = x - along(x)
-        scale = 1 / sqrt(along(centered * centered) + self.eps)
-        normal = centered * scale
+        normal, scale = normalized(x, self.axis, self.eps)
 
         def jacobian(v: Tensor) -> Tensor:
             return scale * (v - along(v) - normal * along(v * normal))  # type: ignore[no-any-return]
@@ -118,7 +137,7 @@ def _misfit(name: str, wanted: str, x: Tensor, weight: Tensor, bias: Tensor) -> 
     )
 
 
-class Moments(TensorTupleOp):
+class Moments(Composite, TensorTupleOp):
     """Mean and (biased) variance of every column of a matrix; adjoint of x: (p + 2 (x - mean) q) / m."""
 
     @fused("moments")
@@ -128,6 +147,10 @@ class Moments(TensorTupleOp):
         average = array_api.sum(x, axis=0) / m
         deviation = x - average
         return average, array_api.sum(deviation * deviation, axis=0) / m
+
+    def definition(self, x: Tensor) -> TensorTuple:
+        """1/m sum x and 1/m sum (x - mean)^2 over the m rows."""
+        return make_tuple(mean(x, 0), var(x, 0))
 
     def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> Tensor:
         """The mean's part in the variance cancels, as deviations add up to 0."""

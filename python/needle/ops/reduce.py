@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from ..autograd import TensorOp
 from ..axes import Axes, normalize_axes, with_extent_1
 from ..backend_selection import array_api
 from ..tensor import Tensor
+from .rules import AlongAxes, Linear, changed
 
 __all__ = ["Max", "Mean", "Min", "Summation", "Var", "max", "mean", "min", "sum_to", "summation", "var"]
 
 
-class Reduction(TensorOp):
+R = TypeVar("R", bound="Reduction")
+
+
+class Reduction(AlongAxes, TensorOp):
     """What reductions share: the axes, and how an adjoint gets them back."""
 
     def __init__(self, axes: Axes = None, keepdims: bool = False) -> None:
         self.axes = axes
         self.keepdims = keepdims
+
+    def behind_first_axis(self: R, ndim: int) -> R:
+        """The same reduction with one axis more in front."""
+        return changed(self, axes=tuple(axis + 1 for axis in normalize_axes(self.axes, ndim, type(self).__name__)))
 
     def spread(self, reduced: Tensor, shape: tuple[int, ...]) -> Tensor:
         """`reduced`, repeated along the axes that were reduced, in the `shape` of the input."""
@@ -35,7 +43,7 @@ class Reduction(TensorOp):
         return number
 
 
-class Summation(Reduction):
+class Summation(Linear, Reduction):
     """The sum over some axes; the adjoint is repeated along them."""
 
     def compute(self, a: Any) -> Any:
@@ -53,7 +61,7 @@ def summation(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
     return Summation(axes, keepdims)(a)
 
 
-class Mean(Reduction):
+class Mean(Linear, Reduction):
     """The mean over some axes; the adjoint is repeated along them and divided by their number of elements."""
 
     def compute(self, a: Any) -> Any:
@@ -87,6 +95,12 @@ class Var(Reduction):
         deviation = a - mean(a, self.axes, keepdims=True)
         return self.spread(out_grad * 2 / self.count(a.shape), a.shape) * deviation  # type: ignore[no-any-return]
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """2/n sum((a - mean) da)."""
+        (a,), (da,) = node.inputs, tangents
+        deviation = a - mean(a, self.axes, keepdims=True)
+        return summation(deviation * da, self.axes, self.keepdims) * 2 / self.count(a.shape)  # type: ignore[no-any-return]
+
 
 def var(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
     """Variance over `axes`: None for all, an int or a tuple. Divides by n, as NumPy does."""
@@ -96,12 +110,20 @@ def var(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
 class _Extremum(Reduction):
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """1 to the extreme element, in equal parts where several are equal."""
+        shape = node.inputs[0].shape
+        return self.spread(out_grad, shape) * self.weights(node)  # type: ignore[no-any-return]
+
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """The tangent of the extreme element, the mean of those of equal ones."""
+        return summation(tangents[0] * self.weights(node), self.axes, self.keepdims)
+
+    def weights(self, node: Tensor) -> Tensor:
+        """The derivative of the output by each element: 1/n for the n extreme ones, 0 for the others."""
         from .compare import equal
 
         (a,) = node.inputs
         reached = equal(a, self.spread(node, a.shape))
-        ties = summation(reached, self.axes, self.keepdims)
-        return self.spread(out_grad / ties, a.shape) * reached
+        return reached / self.spread(summation(reached, self.axes, self.keepdims), a.shape)
 
 
 class Max(_Extremum):

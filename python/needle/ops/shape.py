@@ -10,9 +10,11 @@ import numpy as np
 from ..autograd import TensorOp, TensorTuple, TensorTupleOp
 from ..axes import Axes, normalize_axes
 from ..backend_selection import array_api
+from ..batching import all_batched
 from ..tensor import Tensor
 from .matching import promote
 from .reduce import sum_to
+from .rules import AlongAxes, Elementwise, Linear, behind
 
 __all__ = [
     "BroadcastTo",
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 
-class Transpose(TensorOp):
+class Transpose(Linear, AlongAxes, TensorOp):
     """Two axes swapped (the last two by default); the adjoint is swapped back."""
 
     def __init__(self, axes: tuple[int, int] | None = None) -> None:
@@ -61,6 +63,10 @@ class Transpose(TensorOp):
         """Swapping the same axes again."""
         return transpose(out_grad, self.axes)
 
+    def behind_first_axis(self, ndim: int) -> Transpose:
+        """The same swap with one axis more in front."""
+        return Transpose(None if self.axes is None else (behind(self.axes[0]), behind(self.axes[1])))
+
 
 def transpose(a: Tensor, axes: tuple[int, int] | None = None) -> Tensor:
     """Swap two axes, the last two by default."""
@@ -69,7 +75,7 @@ def transpose(a: Tensor, axes: tuple[int, int] | None = None) -> Tensor:
     return Transpose(axes)(a)
 
 
-class Permute(TensorOp):
+class Permute(Linear, AlongAxes, TensorOp):
     """All axes in a new order; the adjoint is put back in the old one."""
 
     def __init__(self, axes: tuple[int, ...]) -> None:
@@ -83,6 +89,10 @@ class Permute(TensorOp):
         """The inverse permutation."""
         return permute(out_grad, tuple(int(i) for i in np.argsort(self.axes)))
 
+    def behind_first_axis(self, ndim: int) -> Permute:
+        """The same order with one axis more in front."""
+        return Permute((0, *(axis % ndim + 1 for axis in self.axes)))
+
 
 def permute(a: Tensor, axes: Sequence[int]) -> Tensor:
     """Reorder all axes: axis i of the result is axis ``axes[i]`` of `a`."""
@@ -92,7 +102,7 @@ def permute(a: Tensor, axes: Sequence[int]) -> Tensor:
     return Permute(order)(a)
 
 
-class Reshape(TensorOp):
+class Reshape(Linear, TensorOp):
     """The same elements, in row-major order, in another shape; the adjoint gets the old shape."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -106,13 +116,18 @@ class Reshape(TensorOp):
         """The adjoint in the shape of the input."""
         return reshape(out_grad, node.inputs[0].shape)
 
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Tensor:
+        """Each example in the new shape."""
+        shape = np.broadcast_to(0, inputs[0].shape[1:]).reshape(self.shape).shape
+        return Reshape((size, *shape))(*inputs)
+
 
 def reshape(a: Tensor, shape: int | Sequence[int]) -> Tensor:
     """The same elements in row-major order in another shape; one extent may be -1."""
     return Reshape((shape,) if isinstance(shape, int) else tuple(shape))(a)
 
 
-class BroadcastTo(TensorOp):
+class BroadcastTo(Linear, TensorOp):
     """Repeated along axes of extent 1 and along new ones in front; the adjoint is summed over them."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -126,13 +141,19 @@ class BroadcastTo(TensorOp):
         """An element that was used several times gets the sum of the adjoints of its uses."""
         return sum_to(out_grad, node.inputs[0].shape)
 
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Tensor:
+        """New axes go between the examples and their own axes."""
+        shape = inputs[0].shape[1:]
+        aligned = reshape(inputs[0], (size, *[1] * (len(self.shape) - len(shape)), *shape))
+        return BroadcastTo((size, *self.shape))(aligned)
+
 
 def broadcast_to(a: Tensor, shape: Sequence[int]) -> Tensor:
     """Repeat along axes of extent 1, and along new ones in front, up to `shape`."""
     return BroadcastTo(tuple(shape))(a)
 
 
-class Cast(TensorOp):
+class Cast(Elementwise, TensorOp):
     """The elements in another dtype; the adjoint is cast back."""
 
     def __init__(self, dtype: str) -> None:
@@ -147,13 +168,18 @@ class Cast(TensorOp):
         dtype = node.inputs[0].dtype
         return cast(out_grad, dtype) if dtype.startswith("float") else out_grad
 
+    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
+        """The tangent in the dtype of a float output; an integer output's stays as it is."""
+        (da,) = tangents
+        return cast(da, self.dtype) if self.dtype.startswith("float") else da
+
 
 def cast(a: Tensor, dtype: str) -> Tensor:
     """`a` in another dtype; `a` itself if it has that dtype."""
     return a if a.dtype == dtype else Cast(dtype)(a)
 
 
-class Stack(TensorOp):
+class Stack(Linear, AlongAxes, TensorOp):
     """Tensors of one shape joined along a new axis; the adjoint is split into them again."""
 
     def __init__(self, axis: int) -> None:
@@ -169,6 +195,10 @@ class Stack(TensorOp):
         """Slice i of the adjoint belongs to tensor i."""
         return split(out_grad, self.axis)
 
+    def behind_first_axis(self, ndim: int) -> Stack:
+        """The same new axis, with one axis more in front."""
+        return Stack(behind(self.axis))
+
 
 def stack(args: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
@@ -179,7 +209,7 @@ def stack(args: Sequence[Tensor], axis: int = 0) -> Tensor:
     return Stack(axis)(args if isinstance(args, TensorTuple) else make_tuple(*promote(*args)))
 
 
-class Split(TensorTupleOp):
+class Split(Linear, AlongAxes, TensorTupleOp):
     """The slices along an axis, which is removed; the adjoints are stacked again."""
 
     def __init__(self, axis: int) -> None:
@@ -195,13 +225,17 @@ class Split(TensorTupleOp):
         """The adjoints of the slices, stacked along the axis."""
         return stack(out_grad, self.axis)  # type: ignore[arg-type]
 
+    def behind_first_axis(self, ndim: int) -> Split:
+        """The same axis, with one axis more in front."""
+        return Split(behind(self.axis))
+
 
 def split(a: Tensor, axis: int = 0) -> TensorTuple:
     """The slices of `a` along `axis`, each without that axis, as a TensorTuple."""
     return Split(axis)(a)
 
 
-class Concatenate(TensorOp):
+class Concatenate(Linear, TensorOp):
     """Tensors joined along an axis that they have; each adjoint is a section of the output's."""
 
     def __init__(self, axis: int = 0) -> None:
@@ -223,6 +257,10 @@ class Concatenate(TensorOp):
             start = stop
         return tuple(sections)
 
+    def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Tensor:
+        """The same axis, with one axis more in front."""
+        return Concatenate(behind(self.axis))(*all_batched(inputs, batched, size))
+
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Join tensors along `axis`; all other extents must agree."""
@@ -241,7 +279,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     return Concatenate(axis)(*promote(*tensors))
 
 
-class Flip(TensorOp):
+class Flip(Linear, AlongAxes, TensorOp):
     """Elements in reverse order along some axes; so is the adjoint."""
 
     def __init__(self, axes: Axes = None) -> None:
@@ -255,13 +293,17 @@ class Flip(TensorOp):
         """Flipping the same axes again."""
         return flip(out_grad, self.axes)
 
+    def behind_first_axis(self, ndim: int) -> Flip:
+        """The same axes, with one axis more in front."""
+        return Flip(tuple(axis + 1 for axis in normalize_axes(self.axes, ndim, "flip")))
+
 
 def flip(a: Tensor, axes: Axes = None) -> Tensor:
     """Reverse the order of the elements along `axes` (all by default)."""
     return Flip(axes)(a)
 
 
-class Dilate(TensorOp):
+class Dilate(Linear, AlongAxes, TensorOp):
     """`dilation` zeros after every element along some axes; the adjoint is read at the elements."""
 
     def __init__(self, axes: int | tuple[int, ...], dilation: int) -> None:
@@ -281,13 +323,17 @@ class Dilate(TensorOp):
         """The elements of the adjoint at the places where `a` was set."""
         return undilate(out_grad, self.axes, self.dilation)
 
+    def behind_first_axis(self, ndim: int) -> Dilate:
+        """The same axes, with one axis more in front."""
+        return Dilate(tuple(axis + 1 for axis in _existing_axes(self.axes, ndim)), self.dilation)
+
 
 def dilate(a: Tensor, axes: int | tuple[int, ...], dilation: int) -> Tensor:
     """Put `dilation` zeros after every element along `axes`; 0 changes nothing."""
     return Dilate(axes, _dilation(dilation))(a)
 
 
-class UnDilate(TensorOp):
+class UnDilate(Linear, AlongAxes, TensorOp):
     """Every (dilation + 1)-th element along some axes; the adjoint is dilated."""
 
     def __init__(self, axes: int | tuple[int, ...], dilation: int) -> None:
@@ -306,6 +352,10 @@ class UnDilate(TensorOp):
 
         dilated = dilate(out_grad, self.axes, self.dilation)
         return getitem(dilated, tuple(slice(0, n) for n in node.inputs[0].shape))
+
+    def behind_first_axis(self, ndim: int) -> UnDilate:
+        """The same axes, with one axis more in front."""
+        return UnDilate(tuple(axis + 1 for axis in _existing_axes(self.axes, ndim)), self.dilation)
 
 
 def undilate(a: Tensor, axes: int | tuple[int, ...], dilation: int) -> Tensor:

@@ -1,0 +1,79 @@
+"""Forward-mode automatic differentiation: beside every value its tangent, computed as the graph is made.
+
+For inputs that move with the velocities t, the *tangent* of a node v is the velocity of v. That of an input is given;
+that of a node follows from its inputs' by the rule of its op (`Op.jvp`):
+
+    tangent(v) = sum over inputs u of v:  dv/du * tangent(u)
+
+Values and tangents are computed side by side, in the order of the program: nothing has to be kept for later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from .modes import below, interpreting
+
+if TYPE_CHECKING:
+    from .autograd import Op, V, Value
+
+
+class Forward:
+    """The interpreter of forward mode: it knows the tangents of the nodes that move, and finds those of new ones.
+
+    A nested `Forward` has tangents of its own. What the inner one computes, values and tangents, the outer one sees and
+    differentiates; the inner one never sees the tangents of the outer: so no perturbation is taken for another.
+    """
+
+    def __init__(self) -> None:
+        self.tangents: WeakKeyDictionary[Value, Any] = WeakKeyDictionary()
+
+    def make(self, kind: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
+        """Make the node, and its tangent if an input moves."""
+        with below(self):
+            node = kind.make_from_op(op, inputs)
+            tangents = tuple(map(self.tangents.get, inputs))
+            if any(t is not None for t in tangents):
+                tangent = _tangent(op, tangents, node, inputs)
+                if tangent is not None:
+                    self.tangents[node] = tangent
+        return node
+
+
+def _tangent(op: Op, tangents: tuple[Any, ...], node: Any, inputs: tuple[Value, ...]) -> Any:
+    """What ``op.jvp`` gives, checked; a node that keeps no graph has one while the rule looks at it."""
+    from .autograd import Value
+
+    kept = node.op, node.inputs
+    node.op, node.inputs = op, inputs
+    try:
+        tangent = op.jvp(tangents, node)
+    finally:
+        node.op, node.inputs = kept
+    if tangent is not None and not isinstance(tangent, Value):
+        raise TypeError(f"{type(op).__name__}.jvp must give a Tensor, not a {type(tangent).__name__}")
+    if tangent is not None and tangent.form().shape != node.form().shape:
+        raise ValueError(
+            f"{type(op).__name__}.jvp: the tangent has shape {tangent.shape}, but the output has shape {node.shape}; "
+            "a tangent has the shape of what moves along it"
+        )
+    return tangent
+
+
+def push_forward(
+    function: Callable[..., Any], inputs: Sequence[Value], tangents: Sequence[Any]
+) -> tuple[Any, Callable[[Any], Any]]:
+    """What `function` gives for `inputs`, and the function that tells a node's tangent (None if it does not move).
+
+    The nodes that `function` gets are new ones: it may know the inputs themselves, too, and those do not move.
+    """
+    from .tensor import alias
+
+    forward = Forward()
+    moving = [alias(x) for x in inputs]
+    forward.tangents.update((x, t) for x, t in zip(moving, tangents) if t is not None)
+    with interpreting(forward):
+        result = function(*moving)
+    return result, forward.tangents.get
