@@ -108,6 +108,11 @@ def compute_abstractly(compute: Callable[..., Any], arrays: list[np.ndarray]) ->
         return settled(compute(*arrays))
 
 
+def on_host(function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+    """What a function of NumPy arrays gives for `arrays`."""
+    return settled(function(*arrays))
+
+
 def settled(data: Any) -> Any:
     """What a computation gave, as arrays: NumPy gives scalars where the result has no axes."""
     return tuple(map(np.asarray, data)) if isinstance(data, tuple) else np.asarray(data)

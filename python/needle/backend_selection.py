@@ -13,7 +13,7 @@ BACKEND = os.environ.get("NEEDLE_BACKEND", "nd")
 if BACKEND == "nd":
     from . import backend_ndarray as array_api
     from .backend_ndarray import Device, NDArray, all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
-    from .backend_ndarray.abstract import abstract_array, as_array, compute_abstractly, settled, stamp, stamps
+    from .backend_ndarray.abstract import abstract_array, as_array, compute_abstractly, on_host, settled, stamp, stamps
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
     from numpy import ndarray as NDArray  # type: ignore[assignment]  # noqa: N812
@@ -28,6 +28,7 @@ elif BACKEND == "np":
         cpu_numpy,
         cuda,
         default_device,
+        on_host,
         set_num_threads,
         settled,
         stamp,
@@ -49,6 +50,7 @@ __all__ = [
     "cpu_numpy",
     "cuda",
     "default_device",
+    "on_host",
     "set_num_threads",
     "settled",
     "stamp",

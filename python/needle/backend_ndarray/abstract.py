@@ -24,6 +24,18 @@ def compute_abstractly(compute: Callable[..., Any], arrays: list[NDArray]) -> An
     return compute(*arrays)
 
 
+def on_host(function: Callable[..., Any], *arrays: NDArray) -> Any:
+    """What a function of NumPy arrays gives for the elements of `arrays`, on their device again.
+
+    For what no device computes. A compiled function cannot repeat it, and says so.
+    """
+    result = function(*[a.numpy() for a in arrays])
+    device = arrays[0].device
+    if isinstance(result, tuple):
+        return tuple(NDArray(x, device=device, dtype=x.dtype) for x in result)
+    return NDArray(result, device=device, dtype=result.dtype)
+
+
 def settled(data: Any) -> Any:
     """What a computation gave, as arrays, which it is."""
     return data
