@@ -11,6 +11,8 @@ from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
 
 from . import data, nn, optim  # isort: skip
+from . import func  # isort: skip
+from .func import *  # isort: skip
 
 if TYPE_CHECKING:
     from .compiled import CompileError, compile
@@ -32,6 +34,7 @@ __all__ = [
     "data",
     "default_device",
     "enable_grad",
+    "func",
     "init",
     "lazy_mode",
     "nn",
@@ -41,6 +44,7 @@ __all__ = [
     "set_num_threads",
 ]
 __all__ += ops.__all__
+__all__ += func.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -33,10 +33,17 @@ class Batching:
             if not any(batched):
                 return kind.make_from_op(op, inputs)
             wholes = tuple(self.whole.get(x, x) for x in inputs)
-            whole = op.batch(wholes, batched, self.size)
+            if hasattr(op, "batch_within"):  # an op with a rule that knows examples of this batch
+                whole = op.batch_within(self, wholes, batched)
+            else:
+                whole = op.batch(wholes, batched, self.size)
             if whole is NotImplemented:
                 whole = _one_by_one(op, wholes, batched, self.size)
         return self.example(kind, whole, op, inputs)
+
+    def whole_of(self, x: Any) -> Any:
+        """What stands behind `x`; if that is the same for all examples, `x` for each of them."""
+        return self.whole[x] if x in self.whole else repeat(x, self.size)
 
     def example(self, kind: type[V], whole: Any, op: Any = None, inputs: tuple[Value, ...] = ()) -> V:
         """The node for one example of `whole`. Its inputs are examples, too, so that it can be differentiated."""
@@ -46,9 +53,9 @@ class Batching:
         spec = whole.spec
         one = [Spec(s.shape[1:], s.dtype, s.device) for s in ([spec] if isinstance(spec, Spec) else spec)]
         node.recorded_spec = one[0] if isinstance(spec, Spec) else tuple(one)
-        node.requires_grad = modes.grad_enabled and any(x.requires_grad for x in inputs)
+        node.requires_grad = modes.grad_enabled and any(x.requires_grad for x in (whole, *inputs))
         node.stamps = [None]
-        if node.requires_grad:
+        if node.requires_grad and op is not None:
             node.op, node.inputs = op, inputs
             node.stamps = stamps([*(x.cached_data for x in inputs), None])
         self.whole[node] = whole
@@ -56,12 +63,12 @@ class Batching:
 
 
 def run_batched(function: Callable[..., Any], inputs: Sequence[Any], batched: Sequence[bool], size: int) -> Any:
-    """`function` (of nodes, to a node) for all examples at once; `inputs` and the result have them along a first axis."""
+    """`function` (of nodes, to a node) for all examples at once, which stand along a first axis of what is batched."""
     batching = Batching(size)
     examples = [batching.example(type(x), x) if b else x for x, b in zip(inputs, batched)]
     with interpreting(batching):
         result = function(*examples)
-    return batching.whole[result] if result in batching.whole else repeat(result, size)
+    return batching.whole_of(result)
 
 
 def repeat(value: Any, size: int) -> Any:

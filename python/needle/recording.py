@@ -8,7 +8,8 @@ that leave the device. Nobody records in ordinary work, and then each function h
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -37,6 +38,55 @@ active = _Active()
 def each_time(action: Callable[[], T]) -> T:
     """Do `action`, which a compiled function is to do again at each call: a random draw, say."""
     return action() if active.recorder is None else active.recorder.each_time(action)
+
+
+class _Diary:
+    """A recorder that notes what actions give, or reads it out again; all else it passes on to the recorder behind."""
+
+    def __init__(self, values: list[Any], reading: bool) -> None:
+        self.behind = active.recorder
+        self.values = values
+        self.pages = iter(values) if reading else None
+
+    def each_time(self, action: Callable[[], T]) -> T:
+        if self.pages is not None:
+            return next(self.pages)  # type: ignore[no-any-return]
+        value = action() if self.behind is None else self.behind.each_time(action)
+        self.values.append(value)
+        return value
+
+    def module_called(self, module: Any) -> None:
+        if self.behind is not None:
+            self.behind.module_called(module)
+
+    def value_read(self, what: str) -> None:
+        if self.behind is not None:
+            self.behind.value_read(what)
+
+
+@contextmanager
+def _with_diary(values: list[Any], reading: bool) -> Iterator[list[Any]]:
+    before = active.recorder
+    active.recorder = _Diary(values, reading)
+    try:
+        yield values
+    finally:
+        active.recorder = before
+
+
+def remembering() -> AbstractContextManager[list[Any]]:
+    """Within the block, what `each_time` gives (random draws, say) is noted down in the list."""
+    return _with_diary([], reading=False)
+
+
+def recalling(values: list[Any]) -> AbstractContextManager[list[Any]]:
+    """Within the block, which does again what was done once, `each_time` gives what it gave then."""
+    return _with_diary(values, reading=True)
+
+
+def repeating() -> bool:
+    """Whether something is done again that was done once, so that its effects are there already."""
+    return isinstance(active.recorder, _Diary) and active.recorder.pages is not None
 
 
 def module_called(module: Any) -> None:

@@ -94,7 +94,7 @@ def adjoints(
 def gradients(
     outputs: Sequence[Value], out_grads: Sequence[Value], sources: Sequence[Value], through: bool = False
 ) -> list[Any]:
-    """The derivative of `outputs`, weighted by `out_grads`, with respect to each of `sources`; None where there is none.
+    """The derivative of `outputs`, weighted by `out_grads`, by each of `sources`; None where there is none.
 
     Only what lies between them is walked. A source is where the walk ends, unless it goes `through`: then a source that
     another one was made from gets the part that comes by way of the other, too.

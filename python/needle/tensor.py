@@ -14,7 +14,7 @@ import numpy as np
 from . import backend_selection as backend
 from . import reverse
 from .autograd import TensorOp, Value
-from .modes import no_grad
+from .modes import lazy_mode, no_grad
 
 if TYPE_CHECKING:
     from .backend_selection import Device
@@ -104,7 +104,7 @@ class Tensor(Value):
         """The same data as a leaf that requires no gradient. A lazy tensor stays lazy."""
         if self.cached_data is not None:
             return Tensor.make_const(self.cached_data)
-        with no_grad():
+        with no_grad(), lazy_mode():
             return Detach()(self)
 
     # Reading values ---------------------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def alias(x: Any, requires_grad: bool = False) -> Any:
 class Detach(Alias):
     """The input's data, cut from the input's graph: what `Tensor.detach` gives for a lazy tensor."""
 
-    def gradient(self, out_grad: Tensor, node: Tensor) -> None:
+    def gradient(self, out_grad: Tensor, node: Tensor) -> Any:
         """No gradient passes: that is what detaching means."""
 
     def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> None:

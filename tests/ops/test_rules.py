@@ -115,9 +115,7 @@ def test_a_batch_gives_what_a_loop_gives(case, device):
         expected = zip(*[outputs(case.function(*single)) for single in singles])
         for given, one_by_one in zip(outputs(result), expected, strict=True):
             assert given.dtype == one_by_one[0].dtype
-            np.testing.assert_allclose(
-                given.numpy(), np.stack([x.numpy() for x in one_by_one]), rtol=1e-12, atol=1e-13
-            )
+            np.testing.assert_allclose(given.numpy(), np.stack([x.numpy() for x in one_by_one]), rtol=1e-12, atol=1e-13)
 
 
 @every_case

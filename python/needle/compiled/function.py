@@ -97,6 +97,8 @@ class Compiled:
         """Compute what the function computes."""
         if BACKEND == "np" or modes.interpreters or autograd.LAZY_MODE or recording.active.recorder is not None:
             return self.function(*args, **kwargs)
+        if modes.differentiating:
+            return self.function(*args, **kwargs)
         tensors, key = self._key(args, kwargs)
         if key is None:
             return self.function(*args, **kwargs)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import trees
 from .numbers import Tape
 
 #: Which operands a kernel writes to; of all others it is the last.
@@ -301,27 +302,13 @@ def _shown(argument: Any) -> str:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """What is in nested tuples, lists and dicts."""
-    if isinstance(value, (list, tuple)) and not isinstance(value, Operand):
-        for item in value:
-            yield from leaves(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from leaves(item)
-    else:
-        yield value
+    """What is in nested tuples, lists and dicts; operands are not looked into."""
+    return trees.leaves(value, (Operand,))
 
 
 def rebuilt(value: Any, leaf: Any) -> Any:
-    """The same nesting with ``leaf(x)`` in the place of each x in it."""
-    if isinstance(value, (list, tuple)) and not isinstance(value, Operand):
-        items = [rebuilt(item, leaf) for item in value]
-        if hasattr(value, "_fields"):  # a named tuple
-            return type(value)(*items)
-        return type(value)(items)
-    if isinstance(value, dict):
-        return {key: rebuilt(item, leaf) for key, item in value.items()}
-    return leaf(value)
+    """The same nesting with ``leaf(x)`` in the place of each x in it; operands are not looked into."""
+    return trees.rebuilt(value, leaf, (Operand,))
 
 
 def show(value: Any) -> str:

@@ -7,6 +7,7 @@ from ..autograd import Tensor
 from ..backend_selection import Device
 from ..fused import fused
 from ..modes import no_grad
+from ..recording import repeating
 from .module import Module, Parameter
 
 
@@ -21,10 +22,11 @@ def _batch_norm(module: BatchNorm1d, x: Tensor) -> Tensor:
     """`BatchNorm1d.forward` while training, as one operator, and one for the running estimates."""
     if not module.training or len(x.shape) != 2 or x.shape[1] != module.dim:
         return NotImplemented  # type: ignore[no-any-return]
-    with no_grad():
-        mean, var = ops.moments(x)
-    module._follow(module.running_mean, mean)
-    module._follow(module.running_var, var)
+    if not repeating():
+        with no_grad():
+            mean, var = ops.moments(x)
+        module._follow(module.running_mean, mean)
+        module._follow(module.running_var, var)
     return ops.batch_norm(x, module.weight, module.bias, module.eps)
 
 
@@ -129,8 +131,9 @@ class BatchNorm1d(Module):
             mean = ops.mean(x, axes=0)
             centered = x - mean
             var = ops.mean(centered * centered, axes=0)
-            self._follow(self.running_mean, mean)
-            self._follow(self.running_var, var)
+            if not repeating():
+                self._follow(self.running_mean, mean)
+                self._follow(self.running_var, var)
         else:
             centered, var = x - self.running_mean, self.running_var
         return self.weight * (centered / ops.sqrt(var + self.eps)) + self.bias

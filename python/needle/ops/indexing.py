@@ -71,14 +71,12 @@ class Scatter(Linear, TensorOp):
         """The same places in every example: of each, flattened, if they are chosen by arrays."""
         from .shape import reshape
 
-        places, shape = locate(self.index, self.shape)
-        whole: tuple[int, ...] = (size, *self.shape)
+        places, _ = locate(self.index, self.shape)
         if isinstance(places, np.ndarray):
-            whole, places, shape = (size, prod(self.shape)), (places,), (places.size,)
-        else:
-            shape = tuple(len(range(*part.indices(extent))) for part, extent in zip(places, self.shape))
-        added = Scatter((slice(None), *places), whole)(reshape(inputs[0], (size, *shape)))
-        return reshape(added, (size, *self.shape))
+            added = Scatter((slice(None), places), (size, prod(self.shape)))(reshape(inputs[0], (size, places.size)))
+            return reshape(added, (size, *self.shape))
+        shape = tuple(len(range(*part.indices(extent))) for part, extent in zip(places, self.shape))
+        return Scatter((slice(None), *places), (size, *self.shape))(reshape(inputs[0], (size, *shape)))
 
 
 class OneHot(Constant, TensorOp):

@@ -110,7 +110,7 @@ class LogSoftmaxGradient(Composite, _AlongLastAxis):
         """g - exp(y) sum(g)."""
         from .functions import exp
 
-        return g - exp(y) * self.total(g)  # type: ignore[no-any-return]
+        return g - exp(y) * self.total(g)
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
         """For the adjoint h, y: -h exp(y) sum(g); g: h - sum(h exp(y))."""
@@ -153,7 +153,7 @@ class SoftmaxGradient(Composite, _AlongLastAxis):
 
     def definition(self, s: Tensor, g: Tensor) -> Tensor:
         """s (g - sum(g s))."""
-        return s * (g - self.total(g * s))  # type: ignore[no-any-return]
+        return s * (g - self.total(g * s))
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
         """For the adjoint h, s: h (g - sum(g s)) - g sum(h s); g: s (h - sum(h s))."""
@@ -201,7 +201,7 @@ class SoftmaxLossGradient(Composite, TensorOp):
 
     def definition(self, z: Tensor, one_hot: Tensor, g: Tensor) -> Tensor:
         """(softmax(z) - one_hot) g / n."""
-        return (softmax(z) - one_hot) * (g / z.shape[0])  # type: ignore[no-any-return]
+        return (softmax(z) - one_hot) * (g / z.shape[0])
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For the adjoint h: softmax's for h g / n to z; -h g/n to one_hot; sum(h (softmax(z) - one_hot)) / n to g."""

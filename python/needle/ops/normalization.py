@@ -57,7 +57,7 @@ class Normalize(Composite, TensorOp):
     def definition(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """weight (x - mean) / sqrt(var + eps) + bias."""
         normal, _ = normalized(x, self.axis, self.eps)
-        return weight * normal + bias  # type: ignore[no-any-return]
+        return weight * normal + bias
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, ...]:
         """All three by one op: see `NormalizeGradient`."""
@@ -107,7 +107,7 @@ class NormalizeGradient(Composite, TensorTupleOp):
         normal, scale = normalized(x, self.axis, self.eps)
 
         def jacobian(v: Tensor) -> Tensor:
-            return scale * (v - along(v) - normal * along(v * normal))  # type: ignore[no-any-return]
+            return scale * (v - along(v) - normal * along(v * normal))
 
         u = g * weight
         of_u, of_h = jacobian(u), jacobian(h)

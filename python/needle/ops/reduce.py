@@ -99,7 +99,7 @@ class Var(Reduction):
         """2/n sum((a - mean) da)."""
         (a,), (da,) = node.inputs, tangents
         deviation = a - mean(a, self.axes, keepdims=True)
-        return summation(deviation * da, self.axes, self.keepdims) * 2 / self.count(a.shape)  # type: ignore[no-any-return]
+        return summation(deviation * da, self.axes, self.keepdims) * 2 / self.count(a.shape)
 
 
 def var(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
@@ -111,7 +111,7 @@ class _Extremum(Reduction):
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """1 to the extreme element, in equal parts where several are equal."""
         shape = node.inputs[0].shape
-        return self.spread(out_grad, shape) * self.weights(node)  # type: ignore[no-any-return]
+        return self.spread(out_grad, shape) * self.weights(node)
 
     def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
         """The tangent of the extreme element, the mean of those of equal ones."""

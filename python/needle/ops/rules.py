@@ -114,4 +114,4 @@ def behind(axis: int) -> int:
 
 def example_ndim(whole: Any) -> int:
     """The number of axes of one example of a batch."""
-    return len((whole.shape[0] if isinstance(whole, TensorTuple) else whole.shape)) - 1
+    return len(whole.shape[0] if isinstance(whole, TensorTuple) else whole.shape) - 1

@@ -1,0 +1,199 @@
+"""Derivatives that are not those of the computation: `custom_gradient`, `stop_gradient`, `checkpoint`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from ..autograd import Op, Tensor, TensorTuple, TensorTupleOp, Value
+from ..batching import Batching
+from ..modes import below, differentiating, interpreting, modes, no_grad
+from ..ops import make_tuple, summation
+from ..recording import recalling, remembering
+from ..reverse import gradients
+from ..tensor import alias
+from ..trees import rebuilt
+from .structures import tensors_in
+
+__all__ = ["checkpoint", "custom_gradient", "stop_gradient"]
+
+Rule = Callable[[Sequence[Tensor]], Sequence[Any]]
+
+
+class Rerouted(TensorTupleOp):
+    """A tuple of values, with another way back: its adjoint goes to the other inputs, by a rule.
+
+    The inputs are the tuple and the tensors that its gradient is for.
+    """
+
+    def __init__(self, name: str, rule: Rule) -> None:
+        self.name = name
+        self.rule = rule
+
+    def compute(self, values: Any, *xs: Any) -> Any:
+        """The values themselves."""
+        return values
+
+    def infer(self, values: Any, *xs: Any) -> Any:
+        """Those of the values."""
+        return values
+
+    def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> tuple[Any, ...]:
+        """What the rule gives."""
+        shares = tuple(self.rule(list(out_grad)))
+        if len(shares) != len(node.inputs) - 1:
+            raise ValueError(
+                f"{self.name}: its gradient function gave {len(shares)} gradients for {len(node.inputs) - 1} tensors"
+            )
+        return (None, *shares)
+
+    def batch_within(self, batching: Batching, inputs: tuple[Any, ...], batched: tuple[bool, ...]) -> TensorTuple:
+        """The values for all examples. Their adjoint goes back by the rule for one example, for all of them at once."""
+
+        def rule(out_grads: Sequence[Tensor]) -> list[Any]:
+            with interpreting(batching):
+                shares = self.rule([batching.example(type(u), u) for u in out_grads])
+            wholes = [share if share is None else batching.whole_of(share) for share in shares]
+            return [
+                share if share is None or is_batched else summation(share, 0)
+                for share, is_batched in zip(wholes, batched[1:])
+            ]
+
+        values = inputs[0] if batched[0] else make_tuple(*[batching.whole_of(x) for x in inputs[0]])
+        return type(self)(self.name, rule)(values, *inputs[1:])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"
+
+
+class CustomGradient(Rerouted):
+    """What a function computed, with the gradient that it says it has. Forward mode transposes that gradient twice."""
+
+
+class Checkpoint(Rerouted):
+    """What a function computed without keeping how: its gradient computes it again."""
+
+    def jvp(self, tangents: tuple[Any, ...], node: TensorTuple) -> Any:
+        """The tangents that went through the function."""
+        return tangents[0]
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function a gradient of its own (a decorator).
+
+    Parameters
+    ----------
+    f : callable
+        Takes tensors, or structures of them, and gives a pair: the output, and the function that takes the adjoint of
+        each tensor in the output and gives the adjoint of each tensor in the arguments (None for none).
+
+    Returns
+    -------
+    callable
+        Gives the output. In reverse mode the given function is used, in forward mode its transpose. It can be
+        differentiated again if it is made of operators on tensors.
+
+    Examples
+    --------
+    >>> import needle as ndl
+    >>> @ndl.custom_gradient
+    ... def log1pexp(x):
+    ...     e = ndl.exp(x)
+    ...     return ndl.log(1 + e), lambda g: g * (1 - 1 / (1 + e))
+    >>> ndl.grad(log1pexp)(100.0).item()
+    1.0
+    """
+
+    @wraps(f, updated=())
+    def with_gradient(*args: Any, **kwargs: Any) -> Any:
+        xs, _ = tensors_in(args, "custom_gradient takes")
+        given = f(*args, **kwargs)
+        if not isinstance(given, tuple) or len(given) != 2 or not callable(given[1]):
+            raise TypeError(f"custom_gradient: {_name(f)} must give (output, gradient function), not {given!r}")
+        output, backward = given
+        ys, rebuild = tensors_in(output, f"custom_gradient: {_name(f)} gives")
+
+        def rule(out_grads: Sequence[Tensor]) -> Sequence[Any]:
+            shares = backward(*out_grads)
+            return shares if isinstance(shares, (tuple, list)) else (shares,)
+
+        with no_grad():
+            values = make_tuple(*map(alias, ys))
+        return rebuild(list(CustomGradient(_name(f), rule)(values, *xs)))
+
+    return with_gradient
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function keep nothing for its gradient, and compute it again instead: memory for time.
+
+    Parameters
+    ----------
+    f : callable
+        Of tensors or structures of them; a module, for instance. It may use other tensors, such as parameters: they
+        get their gradients, too.
+
+    Returns
+    -------
+    callable
+        Gives what `f` gives. Its arguments and outputs are kept until the gradient is taken, what is computed between
+        them is not. Random draws are the same again, and running statistics are not updated a second time.
+
+    References
+    ----------
+    Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016.
+    """
+
+    @wraps(f, updated=())
+    def recomputed(*args: Any, **kwargs: Any) -> Any:
+        if not modes.grad_enabled:
+            return f(*args, **kwargs)
+        xs, rebuild = tensors_in(args, "checkpoint takes")
+        within = _Within(xs)
+        with no_grad(), interpreting(within), remembering() as draws:
+            output = f(*args, **kwargs)
+        ys, rebuild_output = tensors_in(output, f"checkpoint: {_name(f)} gives")
+        captured = list(within.captured | {y: None for y in ys if y.requires_grad and y not in within.known})
+        if not captured and not any(x.requires_grad for x in xs):
+            return output
+
+        def rule(out_grads: Sequence[Tensor]) -> list[Any]:
+            with differentiating(), recalling(draws):
+                inner = [alias(x, requires_grad=True) for x in xs]
+                again, _ = tensors_in(f(*rebuild(inner), **kwargs), "checkpoint")
+            return gradients(again, out_grads, [*inner, *captured])
+
+        with no_grad():
+            values = make_tuple(*ys)
+        return rebuild_output(list(Checkpoint(_name(f), rule)(values, *xs, *captured)))
+
+    return recomputed
+
+
+def stop_gradient(tensors: Any) -> Any:
+    """The same values, as constants: no derivative of any kind passes. Takes a tensor or a structure of them."""
+    return rebuilt(tensors, lambda x: x.detach() if isinstance(x, (Tensor, TensorTuple)) else x)
+
+
+class _Within:
+    """The interpreter that finds out which tensors from outside a function uses, besides its arguments."""
+
+    def __init__(self, arguments: Sequence[Tensor]) -> None:
+        self.known: set[Value] = set(arguments)
+        self.captured: dict[Value, None] = {}
+
+    def make(self, kind: type[Any], op: Op, inputs: tuple[Value, ...]) -> Any:
+        """Note the inputs that require a gradient and were not made here."""
+        for x in inputs:
+            if x.requires_grad and x not in self.known:
+                self.captured[x] = None
+        with below(self):
+            node = kind.make_from_op(op, inputs)
+        if node.requires_grad or modes.grad_enabled:
+            self.known.add(node)
+        return node
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", type(f).__name__)

@@ -1,0 +1,157 @@
+"""What functions take and give: tensors in nested tuples, lists, dicts and modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor, TensorTuple
+from ..backend_selection import NDArray
+from ..nn.module import Module, Parameter
+from ..tensor import Alias
+from ..trees import leaves, rebuilt
+
+__all__ = ["Tensors", "functional_call", "matching", "tensors_in", "tree_map"]
+
+#: The tensors of a structure, and the function that makes the same structure of others.
+Tensors = tuple[list[Tensor], Callable[[Sequence[Any]], Any]]
+
+
+def tensors_in(tree: Any, what: str) -> Tensors:
+    """List the tensors in `tree`, and give the function that puts others in their places.
+
+    Numbers and arrays become constants. In a module the tensors are its parameters; the module that others are put
+    into is a copy, which shares everything else with the original. None stays None.
+
+    Raises
+    ------
+    TypeError
+        If there is anything else; the message begins with `what`.
+    """
+    places = list(leaves(tree))
+    tensors: list[Tensor] = []
+    counts: list[int] = []
+    for x in places:
+        found = _tensors_of(x, what)
+        tensors += found
+        counts.append(len(found))
+
+    def rebuild(others: Sequence[Any]) -> Any:
+        given = iter(others)
+        groups = iter([[next(given) for _ in range(count)] for count in counts])
+        return rebuilt(tree, lambda x: _replaced(x, next(groups)))
+
+    return tensors, rebuild
+
+
+def _tensors_of(x: Any, what: str) -> list[Tensor]:
+    if x is None:
+        return []
+    if isinstance(x, Tensor):
+        return [x]
+    if isinstance(x, Module):
+        return list(x.parameters())
+    if isinstance(x, TensorTuple):
+        return list(x)
+    if isinstance(x, (int, float, np.ndarray, np.generic, NDArray)) and not isinstance(x, bool):
+        return [Tensor(x, requires_grad=False)]
+    raise TypeError(f"{what}: tensors, numbers, or lists, tuples, dicts and modules of them; not {type(x).__name__}")
+
+
+def _replaced(x: Any, others: list[Any]) -> Any:
+    if x is None:
+        return None
+    if isinstance(x, TensorTuple):
+        return tuple(others)
+    if not isinstance(x, Module):
+        return others[0]
+    return with_parameters(x, dict(zip(map(id, x.parameters()), others)))
+
+
+def with_parameters(module: Module, others: dict[int, Any]) -> Module:
+    """A copy of `module` and the modules in it, with ``others[id(p)]`` in the place of each parameter p that has one.
+
+    Everything else is shared with the original: running statistics that the copy updates are the original's.
+    """
+    copies: dict[int, Module] = {}
+
+    def copied(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            other = others.get(id(value), value)
+            if isinstance(value, Parameter) and not isinstance(other, Parameter):
+                other = Parameter.make_from_op(Alias(), (other,))
+            return other
+        if isinstance(value, Module):
+            if id(value) not in copies:
+                copies[id(value)] = copy = object.__new__(type(value))
+                vars(copy).update({name: copied(item) for name, item in vars(value).items()})
+            return copies[id(value)]
+        return rebuilt(value, copied) if isinstance(value, (list, tuple, dict)) else value
+
+    return copied(module)  # type: ignore[no-any-return]
+
+
+def matching(given: Any, tensors: Sequence[Tensor], what: str, of: str) -> list[Tensor]:
+    """The tensors in `given`, one for each of `tensors`, of its shape and in its dtype.
+
+    Raises
+    ------
+    ValueError
+        If number or shapes differ; the message says that there must be one `what` for each `of`.
+    """
+    others, _ = tensors_in(given, what)
+    if len(others) != len(tensors):
+        raise ValueError(f"there must be one {what} for each {of}: {len(tensors)}, got {len(others)}")
+    for position, (x, other) in enumerate(zip(tensors, others)):
+        if x.shape != other.shape:
+            raise ValueError(f"{what} {position} has shape {other.shape}, its {of} {x.shape}; they must agree")
+    return [
+        other.astype(x.dtype) if other.dtype != x.dtype and x.dtype.startswith("float") else other
+        for x, other in zip(tensors, others)
+    ]
+
+
+def tree_map(function: Callable[..., Any], tree: Any, *trees: Any) -> Any:
+    """Apply `function` to the tensors of structures that are alike, one from each, and give the results as a structure.
+
+    ``tree_map(lambda p, g: p - 0.1 * g, parameters, gradients)`` is a step of gradient descent.
+
+    Raises
+    ------
+    ValueError
+        If the structures hold different numbers of tensors.
+    """
+    tensors, rebuild = tensors_in(tree, "tree_map")
+    others = [tensors_in(other, "tree_map")[0] for other in trees]
+    if any(len(other) != len(tensors) for other in others):
+        raise ValueError(f"tree_map: the structures hold {[len(tensors), *map(len, others)]} tensors; they must agree")
+    return rebuild([function(*xs) for xs in zip(tensors, *others)])
+
+
+def functional_call(module: Module, parameters: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `module` with other parameters: a function of them, which can be differentiated.
+
+    Parameters
+    ----------
+    module : Module
+        Is left as it is.
+    parameters : dict
+        Tensors by name, as in ``dict(module.named_parameters())``; those that are not given stay the module's own.
+    """
+    own = dict(module.named_parameters())
+    unknown = sorted(set(parameters) - set(own))
+    if unknown:
+        raise ValueError(f"functional_call: {type(module).__name__} has no parameters {unknown}; it has {sorted(own)}")
+    for name, other in parameters.items():
+        if other.shape != own[name].shape:
+            raise ValueError(f"functional_call: {name} has shape {own[name].shape}; got {other.shape}")
+    return with_parameters(module, {id(own[name]): other for name, other in parameters.items()})(*args, **kwargs)
+
+
+def zeros_for(tangents: Sequence[Any], tensors: Sequence[Tensor]) -> Iterator[Tensor]:
+    """The tangents or gradients, with zeros of the shape of its tensor for None."""
+    from ..ops import zero_of
+
+    return (zero_of(x) if t is None else t for t, x in zip(tangents, tensors))
