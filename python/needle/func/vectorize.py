@@ -79,11 +79,10 @@ def _spread(axes: Any, tree: Any) -> list[int | None]:
     if axes is None or isinstance(axes, int):
         found = tensors_in(tree, "vmap takes")[0]
         return [axes] * len(found)
-    items = (
-        (axes.items() if isinstance(axes, dict) else enumerate(axes)) if isinstance(axes, (dict, tuple, list)) else ()
-    )
-    if isinstance(tree, (dict, tuple, list)) and len(axes) == len(tree):
-        return [axis for key, item in items for axis in _spread(item, tree[key])]
+    if isinstance(axes, dict) and isinstance(tree, dict) and axes.keys() == tree.keys():
+        return [axis for key, item in tree.items() for axis in _spread(axes[key], item)]
+    if isinstance(axes, (tuple, list)) and isinstance(tree, (tuple, list)) and len(axes) == len(tree):
+        return [axis for item_axes, item in zip(axes, tree) for axis in _spread(item_axes, item)]
     raise ValueError(f"vmap: in_axes {axes!r} does not fit an argument of type {type(tree).__name__}")
 
 

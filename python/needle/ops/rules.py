@@ -96,7 +96,7 @@ class AlongAxes(Op):
         return self.behind_first_axis(example_ndim(inputs[0]))(*inputs)
 
     def behind_first_axis(self: O, ndim: int) -> O:
-        """This op for tensors with one axis more in front than the `ndim` that it was made for."""
+        """The same op for tensors with one axis more in front than the `ndim` that it was made for."""
         raise NotImplementedError
 
 
