@@ -62,6 +62,11 @@ class Batching:
         return node
 
 
+def is_example(x: Value) -> bool:
+    """Whether `x` stands for one example of a batch: it has a shape, but no data of its own."""
+    return any(isinstance(i, Batching) and x in i.whole for i in modes.interpreters)
+
+
 def run_batched(function: Callable[..., Any], inputs: Sequence[Any], batched: Sequence[bool], size: int) -> Any:
     """`function` (of nodes, to a node) for all examples at once, which stand along a first axis of what is batched."""
     batching = Batching(size)

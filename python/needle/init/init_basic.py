@@ -12,6 +12,8 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend_selection import Device, default_device
+from ..batching import is_example
+from ..ops import OneHot
 from ..recording import each_time
 
 
@@ -133,6 +135,8 @@ def one_hot(
     """
     if device is None and isinstance(i, Tensor):
         device = i.device
+    if isinstance(i, Tensor) and is_example(i):  # no values yet: an operator, which is applied to the whole batch
+        return OneHot(n, dtype)(i)
     indices = i.realize_cached_data() if isinstance(i, Tensor) else i
     try:
         rows = (device or default_device()).one_hot(n, indices, dtype=dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import TensorOp
+from ..autograd import TensorOp, spec_of
 from ..backend_selection import NDArray, array_api
 from ..tensor import Tensor
 from .rules import Constant, Linear
@@ -87,10 +87,8 @@ class OneHot(Constant, TensorOp):
         self.dtype = dtype
 
     def compute(self, indices: Any) -> Any:
-        """out[..., j] = 1 where indices[...] = j."""
-        classes = array_api.array(np.arange(self.n), dtype=indices.dtype, device=indices.device)
-        column = array_api.reshape(indices, (*indices.shape, 1))
-        return (column == classes).astype(self.dtype)
+        """out[..., j] = 1 where indices[...] = j; IndexError if that is no j."""
+        return spec_of(indices).device.one_hot(self.n, indices, dtype=self.dtype)
 
 
 def getitem(a: Tensor, index: Any) -> Tensor:
