@@ -121,7 +121,8 @@ def mlp_loss() -> tuple[Any, dict[str, ndl.Tensor]]:
 def test_the_hessian_of_the_loss_of_an_mlp_agrees_with_central_differences_of_its_gradient(mode):
     loss, parameters = mlp_loss()
     given = hessian(loss)(parameters)
-    for row, column in itertools.product(["modules.0.weight", "modules.2.bias"], ["modules.2.weight", "modules.4.bias"]):
+    rows, columns = ["modules.0.weight", "modules.2.bias"], ["modules.2.weight", "modules.4.bias"]
+    for row, column in itertools.product(rows, columns):
 
         def gradient(x: Any, row: str = row, column: str = column) -> Any:
             return grad(loss)({**parameters, column: x})[row]
@@ -148,7 +149,8 @@ def test_a_hessian_vector_product_is_the_product_of_hessian_and_vector(mode):
 
 
 def test_a_hessian_vector_product_of_several_arguments_is_a_tuple():
-    by_x, by_y = hvp(lambda x, y: (x * y * y).sum(), (constant([2.0]), constant([3.0])), (constant([1.0]), constant([1.0])))
+    x, y, one = constant([2.0]), constant([3.0]), constant([1.0])
+    by_x, by_y = hvp(lambda x, y: (x * y * y).sum(), (x, y), (one, one))
     assert (by_x.numpy()[0], by_y.numpy()[0]) == (2 * 3, 2 * 3 + 2 * 2)  # H = [[0, 2y], [2y, 2x]]
 
 

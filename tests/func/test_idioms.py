@@ -1,4 +1,4 @@
-"""The same derivatives in four idioms: PyTorch's ``backward``, JAX's ``grad``, Julia's ``gradient``, TensorFlow's tape."""
+"""The same derivatives in four idioms: ``backward`` as in PyTorch, ``grad`` (JAX), ``gradient`` (Julia), tapes."""
 
 from __future__ import annotations
 

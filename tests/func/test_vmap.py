@@ -110,11 +110,15 @@ def test_derivatives_go_through_a_batch_and_batches_through_derivatives(mode):
     np.testing.assert_allclose(by_batch.numpy(), by_rows, rtol=1e-12)
     t = np.ones_like(V)
     by_batch = ndl.jvp(g, (constant(V),), (constant(t),))[1].numpy()
-    by_rows = [ndl.jvp(lambda v: ndl.tanh(v).sum() * v[0], (constant(v),), (constant(s),))[1].item() for v, s in zip(V, t)]
+    by_rows = [
+        ndl.jvp(lambda v: ndl.tanh(v).sum() * v[0], (constant(v),), (constant(s),))[1].item() for v, s in zip(V, t)
+    ]
     np.testing.assert_allclose(by_batch, by_rows, rtol=1e-12)
     hessians = ndl.vmap(ndl.hessian(lambda v: (ndl.sin(v) * v[1]).sum()))(constant(V)).numpy()
     for v, hessian in zip(V, hessians):
-        np.testing.assert_allclose(hessian, ndl.hessian(lambda v: (ndl.sin(v) * v[1]).sum())(constant(v)).numpy(), atol=1e-14)
+        np.testing.assert_allclose(
+            hessian, ndl.hessian(lambda v: (ndl.sin(v) * v[1]).sum())(constant(v)).numpy(), atol=1e-14
+        )
 
 
 def test_backward_within_a_batch_leaves_gradients_of_each_example():

@@ -9,6 +9,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..modes import differentiating, enable_grad, modes, no_grad
 from ..ops import broadcast_to, ones_like, permute
+from ..ops.shape import zeros
 from ..reverse import gradients
 from .derivatives import unit_vectors
 from .structures import matching, tensors_in, zeros_for
@@ -155,7 +156,7 @@ class GradientTape:
             return next(zeros_for(self._walk([target], [adjoint], [source]), [source]))
 
         if not target.shape[0]:
-            return ones_like(source).reshape((0,) + (1,) * (target.ndim - 1) + source.shape[1:])
+            return zeros((*target.shape, *source.shape[1:]), source.dtype, source.device)
         several = vmap(rows)(unit_vectors(target[0].detach()))
         order = [1, 0, *range(2, several.ndim)]
         return permute(several, order).reshape((*target.shape, *source.shape[1:]))
