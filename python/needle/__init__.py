@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import autograd, init, ops
 from .autograd import Op, Tensor, TensorOp, TensorTuple, TensorTupleOp, Value
 from .backend_selection import all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
+from .init import arange, linspace
 from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
 
@@ -26,6 +27,7 @@ __all__ = [
     "TensorTupleOp",
     "Value",
     "all_devices",
+    "arange",
     "autograd",
     "compile",
     "cpu",
@@ -37,6 +39,7 @@ __all__ = [
     "func",
     "init",
     "lazy_mode",
+    "linspace",
     "nn",
     "no_grad",
     "ops",

@@ -17,6 +17,8 @@ import scipy.special
 
 import needle as ndl
 from needle import ops
+from tests.ops.cases_linalg import linear_algebra
+from tests.ops.cases_special import accumulating, arranging, special
 
 
 @dataclass(frozen=True)
@@ -339,10 +341,14 @@ def indexing() -> Iterator[Case]:
 
 
 def identity_rows() -> Iterator[Case]:
-    """One-hot rows; what is near a whole number is no index, so the elements are whole."""
+    """One-hot rows of the whole part of numbers: indices must be whole, also when the numbers move a little."""
+
+    def rows(a: ndl.Tensor) -> ndl.Tensor:
+        return ops.OneHot(4, a.dtype)(ops.cast(a, "int64"))
+
     for shape in [(), (3,), (2, 2), (0,)]:
-        classes = np.arange(np.prod(shape)).reshape(shape) % 4
-        yield Case(ops.OneHot, ops.OneHot(4, "float64"), lambda i: 1.0 * (i[..., None] == np.arange(4)), [classes])
+        numbers = np.arange(np.prod(shape)).reshape(shape) % 4 + 0.5
+        yield Case(ops.OneHot, rows, lambda a: 1.0 * (np.floor(a)[..., None] == np.arange(4)), [numbers])
 
 
 def added_at(g: np.ndarray, index: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -362,6 +368,10 @@ CASES: list[Case] = [
     *joining(),
     *indexing(),
     *identity_rows(),
+    *(Case(*parts) for parts in linear_algebra()),
+    *special(),
+    *arranging(),
+    *accumulating(),
 ]
 
 

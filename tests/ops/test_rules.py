@@ -84,8 +84,7 @@ def test_transposing_the_gradient_twice_gives_the_tangent(case):
     """The default rule, which a student's operator gets, agrees with the rule that the operator has."""
     leaves = case.leaves()
     node = case.function(*leaves)
-    direction = [np.stack([1.0 + i for i in range(max(1, len(x.shape)))]).sum() for x in node.inputs]
-    tangents = tuple(scaled(x, d) for x, d in zip(node.inputs, direction))
+    tangents = tuple(scaled(x, position + 0.5) for position, x in enumerate(node.inputs))
     like = reference_outputs(case, case.arrays)
     given = arrays_of(transposed_twice(node.op, tangents, node), like)
     assert_close(given, arrays_of(node.op.jvp(tangents, node), like))

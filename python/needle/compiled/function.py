@@ -95,9 +95,8 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
-        if BACKEND == "np" or modes.interpreters or autograd.LAZY_MODE or recording.active.recorder is not None:
-            return self.function(*args, **kwargs)
-        if modes.differentiating:
+        interpreted = modes.interpreters or modes.differentiating or autograd.LAZY_MODE
+        if BACKEND == "np" or interpreted or recording.active.recorder is not None:
             return self.function(*args, **kwargs)
         tensors, key = self._key(args, kwargs)
         if key is None:
@@ -263,8 +262,8 @@ def compile(function: Any = None, *, check: bool = False, passes: Iterable[Pass]
     each other are not compiled for; the tensors that a function captures should share memory neither with its arguments
     nor with each other. At most 32 programs are kept.
 
-    Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, and while an interpreter listens to the
-    graph, the function runs as it is.
+    Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, within a function or a tape's block that
+    is differentiated, and while an interpreter listens to the graph, the function runs as it is.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd import TensorOp
 from ..tensor import Tensor
 from .matching import as_tensor, promote
-from .rules import Multilinear
+from .rules import Multilinear, with_axes
 
 __all__ = ["MatMul", "matmul"]
 
@@ -39,15 +39,7 @@ class MatMul(Multilinear, TensorOp):
             rows = reshape(a, (size * prod(a.shape[1:-1]), a.shape[-1]))
             return reshape(self(rows, b), (*a.shape[:-1], b.shape[-1]))
         ndim = max(x.ndim - is_batched for x, is_batched in zip(inputs, batched))
-        return self(*[_with_axes(x, ndim) if is_batched else x for x, is_batched in zip(inputs, batched)])
-
-
-def _with_axes(whole: Tensor, ndim: int) -> Tensor:
-    """A batch whose examples get axes of extent 1 in front, until they have `ndim` of them."""
-    from .shape import reshape
-
-    size, *shape = whole.shape
-    return reshape(whole, (size, *[1] * (ndim - len(shape)), *shape))
+        return self(*[with_axes(x, ndim) if is_batched else x for x, is_batched in zip(inputs, batched)])
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:

@@ -115,3 +115,11 @@ def behind(axis: int) -> int:
 def example_ndim(whole: Any) -> int:
     """The number of axes of one example of a batch."""
     return len(whole.shape[0] if isinstance(whole, TensorTuple) else whole.shape) - 1
+
+
+def with_axes(whole: Any, ndim: int) -> Any:
+    """A batch whose examples get axes of extent 1 in front, until they have `ndim` of them."""
+    from .shape import reshape
+
+    size, *shape = whole.shape
+    return reshape(whole, (size, *[1] * (ndim - len(shape)), *shape))

@@ -219,7 +219,7 @@ class Split(Linear, AlongAxes, TensorTupleOp):
         """A tuple of views of `a`."""
         axis = _axis(self.axis, a.ndim, "split")
         shape = a.shape[:axis] + a.shape[axis + 1 :]
-        return tuple(array_api.reshape(a[_section(axis, i, i + 1)], shape) for i in range(a.shape[axis]))
+        return tuple(array_api.reshape(a[section(axis, i, i + 1)], shape) for i in range(a.shape[axis]))
 
     def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> Tensor:
         """The adjoints of the slices, stacked along the axis."""
@@ -253,7 +253,7 @@ class Concatenate(Linear, TensorOp):
         sections, start = [], 0
         for x in node.inputs:
             stop = start + x.shape[axis]
-            sections.append(getitem(out_grad, _section(axis, start, stop)))
+            sections.append(getitem(out_grad, section(axis, start, stop)))
             start = stop
         return tuple(sections)
 
@@ -387,7 +387,7 @@ def _axis(axis: int, ndim: int, name: str) -> int:
     return normalize_axes(axis, ndim, name)[0]
 
 
-def _section(axis: int, start: int, stop: int) -> tuple[slice, ...]:
+def section(axis: int, start: int, stop: int) -> tuple[slice, ...]:
     """The index of the elements start .. stop - 1 along `axis`."""
     return (*[slice(None)] * axis, slice(start, stop))
 
