@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import needle as ndl
 from mnist_training import Settings, Training, evaluate
-from needle import checkpoint
+from needle import checkpoints
 from needle.data import MNIST, MiniMNIST, MNISTDataset
 from needle.data.mnist import find, locate, missing_files
 
@@ -277,7 +277,7 @@ def leave_results(training: Training, data: Data, out: Path, pictures: bool) -> 
         "epochs": training.history,
     }
     checkpoint.write_atomically(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    checkpoint.save(out / "model.safetensors", training.model.state_dict())
+    checkpoints.save(out / "model.safetensors", training.model.state_dict())
     names = ["metrics.json", "model.safetensors"]
     if pictures:
         import mnist_pictures

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import needle as ndl
-from needle import checkpoint, nn, optim
+from needle import checkpoints, nn, optim
 from needle.data import DataLoader, Dataset
 
 EVALUATION_BATCH = 1000
@@ -145,7 +145,7 @@ class Training:
             "progress": {name: getattr(self, name) for name in self._PROGRESS},
         }
         tensors = _prefixed("model.", self.model.state_dict()) | _prefixed("optimizer.", arrays)
-        checkpoint.save(path, tensors | {"random": keys}, metadata)
+        checkpoints.save(path, tensors | {"random": keys}, metadata)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -157,7 +157,7 @@ class Training:
         ValueError
             If it is damaged, not one of this program, or of a run with other settings. Nothing is changed then.
         """
-        tensors, metadata = checkpoint.load(path)
+        tensors, metadata = checkpoints.load(path)
         try:
             self._check_settings(path, metadata["settings"])
             generator, *position = metadata["random"]

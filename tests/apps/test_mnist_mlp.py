@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 import mnist_mlp
 import mnist_training
 import needle as ndl
-from needle import checkpoint
+from needle import checkpoints
 from needle.data import MiniMNIST, download
 from tests.apps.mnist_runs import PROGRAM, QUICK, environment, without_seconds
 
@@ -34,7 +34,7 @@ def test_the_metrics_are_those_of_the_model_that_is_saved(run, small_mnist: Path
     assert metrics["seconds"] == pytest.approx(sum(record["seconds"] for record in metrics["epochs"]))
     assert metrics["epochs"][2]["train_loss"] < metrics["epochs"][0]["train_loss"]
 
-    state, _ = checkpoint.load(out / "model.safetensors")
+    state, _ = checkpoints.load(out / "model.safetensors")
     assert set(state) == {f"modules.{i}.{name}" for i in (1, 3, 5) for name in ("weight", "bias")}
     x = MiniMNIST(train=False)[:200][0].reshape(200, 784)
     labels = MiniMNIST(train=False).labels[:200]

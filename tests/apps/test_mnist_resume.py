@@ -15,7 +15,7 @@ import pytest
 import mnist_mlp
 import mnist_training
 import needle as ndl
-from needle import checkpoint
+from needle import checkpoints
 from needle.data import MiniMNIST, idx
 from needle.data.mnist import FILES
 from tests.apps.mnist_runs import PROGRAM, QUICK, environment, refusal, without_seconds
@@ -89,7 +89,7 @@ def test_ctrl_c_ends_the_process_promptly_with_a_whole_checkpoint(small_mnist: P
         assert process.wait(timeout=10) == 130
     assert time.monotonic() - started < 5
     assert "--resume goes on from there" in output
-    _, metadata = checkpoint.load(tmp_path / "checkpoint.safetensors")
+    _, metadata = checkpoints.load(tmp_path / "checkpoint.safetensors")
     assert metadata["progress"]["epoch"] == len(metadata["progress"]["history"]) >= 2
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors"}
 
@@ -103,7 +103,7 @@ def test_a_second_ctrl_c_stops_in_the_middle_of_a_step(run, monkeypatch, capsys)
     monkeypatch.setattr(mnist_training.Training, "step", step_twice_interrupted)
     out = run("a", status=130)
     assert "stopped" in capsys.readouterr().err
-    assert checkpoint.load(out / "checkpoint.safetensors")[1]["progress"]["batch"] == 0
+    assert checkpoints.load(out / "checkpoint.safetensors")[1]["progress"]["batch"] == 0
 
 
 # What is refused ------------------------------------------------------------------------------------------------------
@@ -135,9 +135,9 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_changed(run, small_mnist: 
 
 def test_a_checkpoint_that_cannot_be_loaded_leaves_the_training_as_it_was(run, tmp_path: Path) -> None:
     out = run("a", "--epochs", "1")
-    tensors, metadata = checkpoint.load(out / "checkpoint.safetensors")
+    tensors, metadata = checkpoints.load(out / "checkpoint.safetensors")
     tensors["model.modules.5.bias"] = np.zeros((1, 9), np.float32)
-    checkpoint.save(tmp_path / "other", tensors, metadata)
+    checkpoints.save(tmp_path / "other", tensors, metadata)
     settings = mnist_training.Settings(**metadata["settings"])
     training = mnist_training.Training(settings, MiniMNIST())
     before = training.model.state_dict()
