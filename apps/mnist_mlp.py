@@ -276,7 +276,7 @@ def leave_results(training: Training, data: Data, out: Path, pictures: bool) -> 
         "seconds": training.seconds,
         "epochs": training.history,
     }
-    checkpoint.write_atomically(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    checkpoints.write_atomically(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     checkpoints.save(out / "model.safetensors", training.model.state_dict())
     names = ["metrics.json", "model.safetensors"]
     if pictures:
