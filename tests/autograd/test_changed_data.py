@@ -8,7 +8,7 @@ import pytest
 import needle as ndl
 from needle.backend_selection import BACKEND
 from tests.autograd.graphs import nd_only, tensor
-from tests.ops.cases import CASES
+from tests.ops.cases import every_case
 
 
 def replace(x: ndl.Tensor, value: float = 5.0) -> None:
@@ -182,7 +182,7 @@ def test_memory_that_others_lent_can_be_used_in_lazy_mode():
         assert (ndl.Tensor.make_const(shared) * 2).numpy().tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@every_case
 def test_after_any_change_backward_gives_the_old_gradient_or_an_error(case, mode):
     """For every operator and each of its inputs and outputs: never a silently wrong gradient."""
 

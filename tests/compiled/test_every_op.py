@@ -10,7 +10,7 @@ import pytest
 import needle as ndl
 from needle import recording
 from needle.backend_selection import BACKEND
-from tests.ops.cases import CASES, Case
+from tests.ops.cases import Case, every_case
 
 pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run as they are under np")
 
@@ -52,7 +52,7 @@ class Reads:
         self.values = True
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@every_case
 def test_is_the_eager_one(case, monkeypatch):
     """What NumPy computes on the host (sorting, linear algebra) cannot be replayed, and is refused."""
     function = twice_differentiated(case)

@@ -7,7 +7,7 @@ import pytest
 
 import needle as ndl
 from tests.autograd.graphs import op_names, tensor
-from tests.ops.cases import CASES
+from tests.ops.cases import every_case
 
 BROADCASTING = [ndl.add, ndl.multiply, ndl.divide, ndl.power, ndl.maximum, ndl.minimum]
 
@@ -17,7 +17,7 @@ def draws(*shape: int) -> ndl.Tensor:
     return tensor(np.random.default_rng(len(shape)).uniform(0.5, 2, shape), dtype="float64")
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@every_case
 def test_gradient_as_tuple_on_the_result_gives_one_gradient_per_input_of_its_shape(case):
     node = case.function(*case.leaves())
     if isinstance(node, ndl.TensorTuple):

@@ -14,9 +14,7 @@ import pytest
 
 import needle as ndl
 from tests.conftest import DEVICES
-from tests.ops.cases import CASES, Case, operator_classes
-
-every_case = pytest.mark.parametrize("case", CASES, ids=str)
+from tests.ops.cases import CASES, Case, every_case, operator_classes
 
 STEP = 1e-5
 

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
 import needle as ndl
 from needle.batching import run_batched
 from needle.forward import push_forward
 from needle.reverse import transposed_twice
-from tests.ops.cases import CASES, Case, operator_classes
+from tests.ops.cases import Case, every_case, operator_classes
 from tests.ops.test_every_op import (
     assert_close,
     difference_quotient,
@@ -26,8 +25,6 @@ from tests.ops.test_every_op import (
     reference_outputs,
     weighted_sum,
 )
-
-every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
 def constants(arrays: Sequence[np.ndarray], device: Any = None) -> list[ndl.Tensor]:
