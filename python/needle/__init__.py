@@ -2,6 +2,7 @@
 
 __version__ = "0.1.0"
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import autograd, init, ops
@@ -12,11 +13,11 @@ from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
 
 from . import data, nn, optim  # isort: skip
-from . import func  # isort: skip
-from .func import *  # isort: skip
 
 if TYPE_CHECKING:
+    from . import func
     from .compiled import CompileError, compile
+    from .func import *
 
 __all__ = [
     "CompileError",
@@ -47,13 +48,40 @@ __all__ = [
     "set_num_threads",
 ]
 __all__ += ops.__all__
-__all__ += func.__all__
+
+#: What `needle.func` offers; it is here, too.
+FUNCTIONAL = [
+    "GradientTape",
+    "check_grads",
+    "checkpoint",
+    "custom_gradient",
+    "derivative",
+    "functional_call",
+    "grad",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "stop_gradient",
+    "tree_map",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]
+__all__ += FUNCTIONAL
 
 
 def __getattr__(name: str) -> Any:
-    """The compiler, which is imported when somebody uses it."""
+    """The compiler and the functions of functions, which are imported when somebody uses them."""
     if name in ("CompileError", "compile"):
         from . import compiled
 
         return getattr(compiled, name)
+    if name == "func" or name in FUNCTIONAL:
+        func = import_module(".func", __name__)
+        return func if name == "func" else getattr(func, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -259,3 +259,9 @@ def test_a_wrong_forward_rule_is_named():
         ndl.jvp(Wrong(constant([1.0, 2.0, 3.0])), (constant(X),), (constant(X),))
     with pytest.raises(TypeError, match=r"Wrong.jvp must give a Tensor, not a float"):
         ndl.jvp(Wrong(1.0), (constant(X),), (constant(X),))
+
+
+def test_the_package_offers_all_functions_of_functions_itself():
+    assert sorted(ndl.FUNCTIONAL) == sorted(ndl.func.__all__)
+    for name in ndl.func.__all__:
+        assert getattr(ndl, name) is getattr(ndl.func, name) and name in ndl.__all__
