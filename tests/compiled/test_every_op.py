@@ -10,9 +10,15 @@ import pytest
 import needle as ndl
 from needle import recording
 from needle.backend_selection import BACKEND
-from tests.ops.cases import Case, every_case
+from tests.ops.cases import CASES, Case, operator_classes
 
 pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run as they are under np")
+
+
+#: Operators that NumPy computes on the host.
+HOST_OPERATORS = {
+    kind.__name__ for kind in operator_classes() if kind.__module__ in ("needle.ops.linalg", "needle.ops.sorting")
+}
 
 
 def twice_differentiated(case: Case) -> Any:
@@ -52,22 +58,51 @@ class Reads:
         self.values = True
 
 
-@every_case
-def test_is_the_eager_one(case, monkeypatch):
-    """What NumPy computes on the host (sorting, linear algebra) cannot be replayed, and is refused."""
-    function = twice_differentiated(case)
-    compiled = ndl.compile(function)
-    reads = Reads()
+def reads_values(case: Case) -> bool:
+    """Whether the function of `case` reads values on the host."""
+    recording.active.recorder = reads = Reads()
+    try:
+        twice_differentiated(case)(*case.leaves())
+    finally:
+        recording.active.recorder = None
+    return reads.values
+
+
+def seen(results: list[list[ndl.Tensor]]) -> list[list[Any]]:
+    """All bits of the results of several cases."""
+    return [[(x.shape, x.dtype, x.numpy().tobytes()) for x in result] for result in results]
+
+
+@pytest.mark.parametrize("op", sorted({case.op.__name__ for case in CASES}))
+def test_is_the_eager_one(op):
+    """All cases of an operator are compiled as one function."""
     with np.errstate(all="ignore"):
-        monkeypatch.setattr(recording.active, "recorder", reads)
-        results = function(*case.leaves())
-        monkeypatch.undo()
-        expected = [(x.shape, x.dtype, x.numpy().tobytes()) for x in results]
-        if reads.values:
-            assert case.op.__module__ in ("needle.ops.linalg", "needle.ops.sorting") or case.name == "solve"
-            with pytest.raises(ndl.CompileError, match="reads values while function is being compiled"):
-                compiled(*case.leaves())
-            return
-        for _ in range(3):
-            assert [(x.shape, x.dtype, x.numpy().tobytes()) for x in compiled(*case.leaves())] == expected
-    assert len(compiled.programs) == 1
+        cases = [case for case in CASES if case.op.__name__ == op and not reads_values(case)]
+        functions = [twice_differentiated(case) for case in cases]
+        counts = [len(case.arrays) for case in cases]
+
+        def all_of_them(*leaves: ndl.Tensor) -> list[list[ndl.Tensor]]:
+            given = iter(leaves)
+            return [function(*[next(given) for _ in range(n)]) for function, n in zip(functions, counts)]
+
+        compiled = ndl.compile(all_of_them)
+        expected = seen([function(*case.leaves()) for function, case in zip(functions, cases)])
+        for _ in range(3 if cases else 0):
+            given = seen(compiled(*[leaf for case in cases for leaf in case.leaves()]))
+            for case, one, other in zip(cases, given, expected, strict=True):
+                assert one == other, str(case)
+    assert len(compiled.programs) == bool(cases)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.op.__name__ in HOST_OPERATORS][::7], ids=str)
+def test_what_numpy_computes_on_the_host_is_refused(case):
+    """A replay could not repeat it."""
+    assert reads_values(case)
+    with np.errstate(all="ignore"), pytest.raises(ndl.CompileError, match="reads values while function is being comp"):
+        ndl.compile(twice_differentiated(case))(*case.leaves())
+
+
+def test_only_linear_algebra_and_sorting_compute_on_the_host():
+    with np.errstate(all="ignore"):
+        on_host = {case.op.__name__ for case in CASES if case.name != "solve" and reads_values(case)}
+    assert on_host == HOST_OPERATORS

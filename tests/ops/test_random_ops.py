@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import needle as ndl
 from needle import ops
+from needle.backend_selection import BACKEND
 from needle.forward import push_forward
 from needle.func import jvp, vjp, vmap
 from needle.reverse import transposed_twice
@@ -33,7 +34,13 @@ def test_every_operator_has_random_calls():
 
 
 @pytest.mark.parametrize("op", sorted(operator_classes(), key=lambda op: op.__name__), ids=lambda op: op.__name__)
-@settings(max_examples=14, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=14 if BACKEND == "nd" else 6,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(st.data())
 def test_the_rules_of_an_operator_agree(op, data):
     call = data.draw(calls(op))

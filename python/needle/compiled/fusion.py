@@ -48,9 +48,13 @@ def fuse_elementwise(program: Program) -> Program:
     """
     chains: dict[int, Instruction] = {}
     fused: set[int] = set()
+    readers: dict[int, set[int]] = {buffer: {-1} for buffer in program.used()}  # -1: somebody outside
+    for i, instruction in enumerate(program.instructions):
+        for buffer in instruction.reads():
+            readers.setdefault(buffer, set()).add(i)
     for group in _groups(program):
         if len(group.members) > 1:
-            chains[group.members[-1]] = _chain(program, group)
+            chains[group.members[-1]] = _chain(program, group, readers)
             fused |= set(group.members)
     kept = [chains.get(i, x) for i, x in enumerate(program.instructions) if i in chains or i not in fused]
     return with_instructions(program, kept)
@@ -113,11 +117,9 @@ def _repeats(x: Operand) -> bool:
     return all(stride == 0 for _, stride in axes)
 
 
-def _chain(program: Program, group: Group) -> Instruction:
-    """One instruction for the members of a group."""
+def _chain(program: Program, group: Group, readers: dict[int, set[int]]) -> Instruction:
+    """One instruction for the members of a group, which writes what others read."""
     members = [program.instructions[i] for i in group.members]
-    others = [x for i, x in enumerate(program.instructions) if i not in group.members]
-    needed = set(program.used()).union(*(x.reads() for x in others))
     inputs: list[Operand | Slot | float] = []
     for member in members:
         for x in member.arguments[:-1]:
@@ -136,6 +138,7 @@ def _chain(program: Program, group: Group) -> Instruction:
                 values.append(number[x.buffer] if x.buffer in number else inputs.index(x))
         number[member.outputs[0].buffer] = len(inputs) + len(steps)
         steps.append((member.kernel, tuple(values)))
-    outputs = [x.outputs[0] for x in members if x.outputs[0].buffer in needed]
+    results = [x.outputs[0] for x in members]
+    outputs = [x for x in results if not readers.get(x.buffer, set()) <= set(group.members)]
     chain = Chain(len(inputs), tuple(steps), tuple(number[x.buffer] for x in outputs))
     return replace(members[-1], kernel="chain", arguments=(chain, *inputs, *outputs))

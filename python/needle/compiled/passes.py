@@ -158,12 +158,10 @@ PASSES: tuple[Pass, ...] = (
 
 def improve(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
     """Run `passes` one after the other; the program remembers what each made of it, for `Program.explain`."""
-    history = [("As recorded:", str(program))]
+    history = [("As recorded:", program)]
     for one in passes:
-        after = one(program)
-        if str(after) != str(program):
-            history.append((f"After {one.__name__}:", str(after)))
-        program = after
+        program = one(program)
+        history.append((f"After {one.__name__}:", program))
     return replace(program, history=history)
 
 

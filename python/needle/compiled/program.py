@@ -237,7 +237,7 @@ class Program:
     sources: list[Source] = field(default_factory=list)
     setup: list[Instruction] = field(default_factory=list)
     places: dict[int, int] = field(default_factory=dict)
-    history: list[tuple[str, str]] = field(default_factory=list)
+    history: list[tuple[str, Program]] = field(default_factory=list)
 
     @property
     def flops(self) -> int:
@@ -284,7 +284,12 @@ class Program:
 
     def explain(self) -> str:
         """What the program was as it was recorded, and after each pass that changed it."""
-        return "\n\n".join(f"{title}\n{text}" for title, text in self.history)
+        told: list[tuple[str, str]] = []
+        for title, program in self.history:
+            text = str(program)
+            if not told or text != told[-1][1]:
+                told.append((title, text))
+        return "\n\n".join(f"{title}\n{text}" for title, text in told)
 
 
 def with_instructions(program: Program, instructions: list[Instruction]) -> Program:
