@@ -104,6 +104,10 @@ class Op:
         """
         return NotImplemented
 
+    def batch_within(self, batching: Any, inputs: tuple[Any, ...], batched: tuple[bool, ...]) -> Any:
+        """`batch`, for an op that must know the batch itself (`needle.batching.Batching`); others leave this alone."""
+        return self.batch(inputs, batched, batching.size)
+
     def infer(self, *inputs: Any) -> Any:
         """Shape, dtype and device of the output, from those of the inputs (`Spec`; a tuple of them for a tuple).
 
@@ -303,8 +307,8 @@ class TensorTuple(Value):
         return ops.make_tuple(*[a + b for a, b in zip(self, other)])
 
     def detach(self) -> TensorTuple:
-        """The same data, without the graph."""
-        return TensorTuple.make_const(self.realize_cached_data())
+        """The same data, without the graph; see `Tensor.detach`."""
+        return detached(self)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         made = "" if self.op is None else f" = {self.op!r}"
@@ -351,7 +355,7 @@ from .reverse import (  # noqa: E402  (these need the classes above)
     transposed_twice,
 )
 
-from .tensor import Tensor  # noqa: E402  isort: skip
+from .tensor import Tensor, detached  # noqa: E402  isort: skip
 from . import ops  # noqa: E402  isort: skip
 
 __all__ = [

@@ -33,10 +33,7 @@ class Batching:
             if not any(batched):
                 return kind.make_from_op(op, inputs)
             wholes = tuple(self.whole.get(x, x) for x in inputs)
-            if hasattr(op, "batch_within"):  # an op with a rule that knows examples of this batch
-                whole = op.batch_within(self, wholes, batched)
-            else:
-                whole = op.batch(wholes, batched, self.size)
+            whole = op.batch_within(self, wholes, batched)
             if whole is NotImplemented:
                 whole = _one_by_one(op, wholes, batched, self.size)
         return self.example(kind, whole, op, inputs)
@@ -46,7 +43,11 @@ class Batching:
         return self.whole[x] if x in self.whole else repeat(x, self.size)
 
     def example(self, kind: type[V], whole: Any, op: Any = None, inputs: tuple[Value, ...] = ()) -> V:
-        """The node for one example of `whole`. Its inputs are examples, too, so that it can be differentiated."""
+        """The node for one example of `whole`: with an op, the result of that; without, a leaf.
+
+        There are two graphs then: that of the examples, for derivatives that are taken within the batch, and that of
+        the wholes, for those that are taken outside.
+        """
         from .autograd import Spec
 
         node = kind.__new__(kind)

@@ -5,7 +5,8 @@ that of a node follows from its inputs' by the rule of its op (`Op.jvp`):
 
     tangent(v) = sum over inputs u of v:  dv/du * tangent(u)
 
-Values and tangents are computed side by side, in the order of the program: nothing has to be kept for later.
+Values and tangents are computed side by side, in the order of the program: forward mode by itself keeps nothing for
+later.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from .modes import below, interpreting
+from .modes import below, interpreting, modes
 
 if TYPE_CHECKING:
     from .autograd import Op, V, Value
@@ -35,7 +36,7 @@ class Forward:
         with below(self):
             node = kind.make_from_op(op, inputs)
             tangents = tuple(map(self.tangents.get, inputs))
-            if any(t is not None for t in tangents):
+            if self not in modes.constant and any(t is not None for t in tangents):
                 tangent = _tangent(op, tangents, node, inputs)
                 if tangent is not None:
                     self.tangents[node] = tangent
@@ -46,7 +47,7 @@ def _tangent(op: Op, tangents: tuple[Any, ...], node: Any, inputs: tuple[Value, 
     """What ``op.jvp`` gives, checked; a node that keeps no graph has one while the rule looks at it."""
     from .autograd import Value
 
-    kept = node.op, node.inputs
+    kept = node.op, node.inputs  # none, if nobody wants a graph; a rule looks at node.inputs in any case
     node.op, node.inputs = op, inputs
     try:
         tangent = op.jvp(tangents, node)
@@ -67,12 +68,14 @@ def push_forward(
 ) -> tuple[Any, Callable[[Any], Any]]:
     """What `function` gives for `inputs`, and the function that tells a node's tangent (None if it does not move).
 
-    The nodes that `function` gets are new ones: it may know the inputs themselves, too, and those do not move.
+    The nodes that `function` gets are new ones: it may know the inputs themselves, too, and those do not move. They are
+    made by an op, so that the interpreters below see where they come from, and require a gradient if their tangents do,
+    so that whoever looks at one alone keeps the graph of both.
     """
     from .tensor import alias
 
     forward = Forward()
-    moving = [alias(x) for x in inputs]
+    moving = [alias(x, requires_grad=t is not None and t.requires_grad) for x, t in zip(inputs, tangents)]
     forward.tangents.update((x, t) for x, t in zip(moving, tangents) if t is not None)
     with interpreting(forward):
         result = function(*moving)

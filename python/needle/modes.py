@@ -1,7 +1,8 @@
 """What making a node means: the stack of interpreters, lazy mode, and whether gradients are wanted.
 
-`Value.make_from_op` asks `modes` and nothing else. With no interpreter on the stack a node is computed as it is made
-(eager mode). Each thread has its own modes.
+`Value.make_from_op` asks `modes`, and the flag ``autograd.LAZY_MODE``. With no interpreter on the stack a node is
+computed as it is made (eager mode). Each thread has its own modes: what a function hands to other threads is not seen
+by the interpreters of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class _Modes(threading.local):
     interpreters: tuple[Interpreter, ...] = ()
     grad_enabled: bool = True
     differentiating: int = 0  # how many gradients somebody is about to ask for of what is computed now
+    constant: tuple[Interpreter, ...] = ()  # those to whom nothing that is made now depends on anything
 
 
 modes = _Modes()
@@ -60,30 +62,45 @@ def differentiating() -> Iterator[None]:
     """Within the block graphs are kept, for a gradient that will be asked for: compiled functions run as they are."""
     modes.differentiating += 1
     try:
-        with enable_grad():
+        with keeping_graph(True):
             yield
     finally:
         modes.differentiating -= 1
 
 
 @contextmanager
-def _grad(enabled: bool) -> Iterator[None]:
+def keeping_graph(wanted: bool) -> Iterator[None]:
+    """Within the block, results keep a graph, or none: how they were made, for reverse mode. Forward mode goes on."""
     before = modes.grad_enabled
-    modes.grad_enabled = enabled
+    modes.grad_enabled = wanted
     try:
         yield
     finally:
         modes.grad_enabled = before
 
 
+@contextmanager
+def _grad(enabled: bool, constant: tuple[Interpreter, ...]) -> Iterator[None]:
+    before = modes.constant
+    modes.constant = constant
+    try:
+        with keeping_graph(enabled):
+            yield
+    finally:
+        modes.constant = before
+
+
 def no_grad() -> AbstractContextManager[None]:
-    """Within the block (or the decorated function), results require no gradient and keep no graph."""
-    return _grad(False)
+    """Within the block (or the decorated function), results are constants: they keep no graph and have no tangent.
+
+    A derivative that is taken within the block is not affected.
+    """
+    return _grad(False, modes.interpreters)
 
 
 def enable_grad() -> AbstractContextManager[None]:
     """Within the block, undo an outer `no_grad`."""
-    return _grad(True)
+    return _grad(True, ())
 
 
 class Lazy:
@@ -134,6 +151,8 @@ def realize(value: Value) -> None:
 def _compute(node: Value) -> None:
     """Compute one recorded node whose inputs have their data."""
     if node.op is None:
+        if node.cached_data is not None:  # another thread was faster
+            return
         raise RuntimeError(
             "this value has neither data nor an op to compute it. Inside vmap a tensor stands for one example of a "
             "batch and has no values of its own; elsewhere: was its graph freed?"

@@ -12,11 +12,11 @@ Walking in reverse topological order, a node is reached when all its consumers h
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .backend_selection import stamps
-from .modes import enable_grad, modes, no_grad
+from .changes import FREED, FREED_MESSAGE, gradients_of_inputs
+from .modes import keeping_graph, modes
 
 if TYPE_CHECKING:
     from .autograd import Op, Value
@@ -62,30 +62,31 @@ def compute_gradient_of_variables(output_tensor: Tensor, out_grad: Tensor) -> No
 def adjoints(
     outputs: Sequence[Value],
     out_grads: Sequence[Value],
-    toward: Container[Value] | None = None,
+    on_path: set[Value] | None = None,
     ends: Container[Value] = (),
 ) -> Iterator[tuple[Any, Any]]:
     """Yield the nodes behind `outputs`, each with its adjoint, in reverse topological order.
 
     At each node, the shares of its adjoint that its consumers handed over are summed; then it hands shares on to its
-    inputs: to those in `toward`, or by default to all that require a gradient. The walk does not go behind `ends`. When
-    no graph of the gradient is wanted, the default walk lets go of each node as it leaves it.
+    inputs: to those in `on_path`, or by default to all that require a gradient. The walk does not go behind `ends`. If
+    nobody wants a graph, of the gradient or of what is differentiated, the default walk lets go of each node as it
+    leaves it.
     """
     shares: dict[Value, list[Any]] = {}
     for output, out_grad in zip(outputs, out_grads):
         shares.setdefault(output, []).append(out_grad)
     order = find_topo_sort(outputs, ends)
-    freeing = toward is None and not modes.grad_enabled
+    freeing = on_path is None and not modes.grad_enabled and not modes.differentiating
     while order:
         node = order.pop()
         if node not in shares:
             continue
         adjoint = sum_node_list(shares.pop(node))
         yield node, adjoint
-        if node.op is None or node in ends or (toward is not None and not any(x in toward for x in node.inputs)):
+        if node.op is None or node in ends or (on_path is not None and on_path.isdisjoint(node.inputs)):
             continue
         for x, gradient in zip(node.inputs, gradients_of_inputs(node, adjoint)):
-            if gradient is not None and (x.requires_grad if toward is None else x in toward):
+            if gradient is not None and (x.requires_grad if on_path is None else x in on_path):
                 shares.setdefault(x, []).append(gradient)
         if freeing and node.cached_data is not None:
             node.inputs, node.stamps = FREED, node.stamps[-1:]
@@ -101,15 +102,15 @@ def gradients(
     """
     wanted = set(sources)
     ends = () if through else wanted
-    toward: set[Value] = set()
+    on_path: set[Value] = set()
     for node in find_topo_sort(outputs, ends):
-        if node in wanted or any(x in toward for x in node.inputs):
-            toward.add(node)
+        if node in wanted or not on_path.isdisjoint(node.inputs):
+            on_path.add(node)
         elif through and node.inputs is FREED:
             raise RuntimeError(FREED_MESSAGE)
-    given = [(y, g) for y, g in zip(outputs, out_grads) if y in toward]
+    given = [(y, g) for y, g in zip(outputs, out_grads) if y in on_path]
     ys, gs = [y for y, _ in given], [g for _, g in given]
-    found = {node: adjoint for node, adjoint in adjoints(ys, gs, toward, ends) if node in wanted}
+    found = {node: adjoint for node, adjoint in adjoints(ys, gs, on_path, ends) if node in wanted}
     return [in_dtype_of(x, found[x]) if x in found else None for x in sources]
 
 
@@ -125,7 +126,7 @@ def transposed_twice(op: Op, tangents: Sequence[Any], node: Any) -> Any:
     from .tensor import alias
 
     outside = modes.grad_enabled and any(x is not None and x.requires_grad for x in (*node.inputs, *tangents))
-    with enable_grad():
+    with keeping_graph(True):
         inputs = tuple(alias(x, requires_grad=True) for x in node.inputs)
         output = alias(node, requires_grad=True)
         output.op, output.inputs = op, inputs
@@ -133,7 +134,7 @@ def transposed_twice(op: Op, tangents: Sequence[Any], node: Any) -> Any:
         u = alias(zero_of(node), requires_grad=True)
         shares = op.gradient_as_tuple(u, output)
     moved = [(share, t) for share, t in zip(shares, tangents) if share is not None and t is not None]
-    with enable_grad() if outside else no_grad():
+    with keeping_graph(outside):
         return gradients([share for share, _ in moved], [t for _, t in moved], [u])[0]
 
 
@@ -191,84 +192,5 @@ def backward(tensor: Tensor, out_grad: Tensor | None = None, create_graph: bool 
             f"backward: out_grad has shape {out_grad.shape} on {out_grad.device}, the tensor {tensor.shape} on "
             f"{tensor.device}; they must agree"
         )
-    with enable_grad() if create_graph else no_grad():
+    with keeping_graph(create_graph):
         autograd.compute_gradient_of_variables(tensor, out_grad)
-
-
-class Freed(tuple):  # type: ignore[type-arg]
-    """The inputs of a node whose graph an earlier ``backward(create_graph=False)`` has let go of."""
-
-    __slots__ = ()
-
-
-FREED = Freed()
-FREED_MESSAGE = (
-    "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
-    "run the forward pass again, or keep the graph with create_graph=True"
-)
-
-
-class Stale:
-    """Stands for data that changed between forward and backward: it has a shape, and any use of its values raises."""
-
-    def __init__(self, array: Any, message: str) -> None:
-        self.shape, self.dtype, self.device = array.shape, array.dtype, getattr(array, "device", None)
-        self._message = message
-
-    def __getattr__(self, name: str) -> Any:
-        raise RuntimeError(self._message)
-
-    def _raise(self, *operands: object, **options: object) -> Any:
-        raise RuntimeError(self._message)
-
-    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _raise
-    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __neg__ = __getitem__ = __len__ = __iter__ = __array__ = _raise
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __array_ufunc__ = _raise
-    __hash__ = None  # type: ignore[assignment]
-
-
-@contextmanager
-def _stale(values: list[tuple[Value, str]]) -> Iterator[None]:
-    """Within the block, the data of each value cannot be read, only its shape."""
-    saved = [(value, value.cached_data) for value, _ in values]
-    for value, message in values:
-        data = value.cached_data
-        value.cached_data = tuple(Stale(x, message) for x in data) if isinstance(data, tuple) else Stale(data, message)
-    try:
-        yield
-    finally:
-        for value, data in saved:
-            value.cached_data = data
-
-
-def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
-    """What `node` hands to each of its inputs: its op's gradient, on the data that the forward pass read.
-
-    Data that was replaced or written in place since the node was computed cannot be read meanwhile: a derivative that
-    needs it raises, one that does not (that of a sum, say) goes through.
-    """
-    if node.inputs is FREED:
-        raise RuntimeError(FREED_MESSAGE)
-    if stamps([x.cached_data for x in (*node.inputs, node)]) == node.stamps:
-        return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
-    with _stale(_changed(node)):
-        return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
-
-
-def _changed(node: Any) -> list[tuple[Value, str]]:
-    """Of the values that `node` was made of, and itself, those whose data changed since; and what to say of each."""
-    values = (*node.inputs, node)
-    roles = [*(f"its input {position}" for position in range(len(node.inputs))), "its output"]
-    now = stamps([value.cached_data for value in values])
-    return [
-        (value, _changed_message(node, role, value))
-        for value, role, before, after in zip(values, roles, node.stamps, now)
-        if before is not None and before != after
-    ]
-
-
-def _changed_message(node: Any, role: str, value: Any) -> str:
-    return (
-        f"backward: the derivative of {type(node.op).__name__} needs {role} (shape {value.shape}), but that data was "
-        "replaced or written in place after the forward pass; compute the gradient first, or work on a copy"
-    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import backend_selection as backend
 from . import reverse
-from .autograd import TensorOp, Value
+from .autograd import TensorOp, TensorTuple, Value
 from .modes import lazy_mode, no_grad
 
 if TYPE_CHECKING:
@@ -102,10 +102,7 @@ class Tensor(Value):
 
     def detach(self) -> Tensor:
         """The same data as a leaf that requires no gradient. A lazy tensor stays lazy."""
-        if self.cached_data is not None:
-            return Tensor.make_const(self.cached_data)
-        with no_grad(), lazy_mode():
-            return Detach()(self)
+        return Tensor.make_const(self.cached_data) if self.cached_data is not None else detached(self)
 
     # Reading values ---------------------------------------------------------------------------------------------------
 
@@ -278,6 +275,15 @@ class Detach(Alias):
 
     def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> None:
         """Nor a tangent."""
+
+
+def detached(x: Any) -> Any:
+    """The data of a Tensor or TensorTuple as a leaf; if there is none yet, as a node that is computed when needed."""
+    kind = TensorTuple if isinstance(x, TensorTuple) else Tensor
+    if x.cached_data is not None:
+        return kind.make_const(x.cached_data)
+    with no_grad(), lazy_mode():
+        return kind.make_from_op(Detach(), (x,))
 
 
 def _apply(

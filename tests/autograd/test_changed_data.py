@@ -175,6 +175,19 @@ def test_an_optimizers_step_between_forward_passes_is_fine(mode):
     np.testing.assert_allclose(w.numpy(), [[2.7], [3.4]], rtol=1e-6)
 
 
+def test_a_lazy_gradient_refuses_data_that_changed_before_the_node_was_computed():
+    """`y` was recorded when `a` had no data yet; then `a` was computed, and replaced."""
+    x = tensor([2.0])
+    with ndl.lazy_mode():
+        a = x * 1
+        y = a * a
+    a.numpy()
+    replace(a)
+    with pytest.raises(RuntimeError, match="EWiseMul needs its input"):
+        y.backward()
+        x.grad.numpy()
+
+
 @nd_only
 def test_memory_that_others_lent_can_be_used_in_lazy_mode():
     shared = ndl.backend_selection.array_api.from_dlpack(np.ones(3, dtype="float32"))

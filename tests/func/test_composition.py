@@ -181,3 +181,96 @@ def test_an_error_within_leaves_the_modes_as_they_were():
     from needle.recording import active
 
     assert active.recorder is None
+
+
+# What readers of the code found ------------------------------------------------------------------------------------
+
+
+def test_an_auxiliary_output_keeps_the_graph_that_leads_outside():
+    given = ndl.grad(lambda w: ndl.grad(lambda x: (x * x, w * w), has_aux=True)(3.0)[1])(2.0)
+    assert given.item() == 4
+
+
+def test_a_direction_can_be_differentiated_by_though_the_place_is_constant():
+    place = constant([1.0, 2.0])
+    along = ndl.jacrev(lambda t: ndl.hvp(lambda x: (x**3).sum(), (place,), (t,)))
+    np.testing.assert_array_equal(along(constant([1.0, 0.0])).numpy(), [[6, 0], [0, 12]])
+    assert ndl.grad(lambda t: ndl.jvp(lambda x: x * x, (3.0,), (t,))[1])(1.0).item() == 6
+
+
+def test_reverse_over_forward_over_a_checkpoint():
+    given = ndl.grad(lambda x: ndl.jvp(ndl.checkpoint(lambda z: z**3), (x,), (1.0,))[1])(2.0)
+    assert given.item() == 12
+
+
+@pytest.mark.parametrize("way", [ndl.jacrev, ndl.jacfwd, ndl.jacobian])
+def test_what_is_computed_without_grad_is_constant_in_both_modes(way):
+    def f(x: Any) -> Any:
+        with ndl.no_grad():
+            total = x.sum()
+        return x * total
+
+    np.testing.assert_array_equal(way(f)(constant([1.0, 2.0])).numpy(), 3 * np.eye(2))
+    with ndl.no_grad():  # which does not reach into a derivative that is taken within
+        np.testing.assert_array_equal(way(lambda x: x * x)(constant([1.0, 2.0])).numpy(), [[2, 0], [0, 4]])
+
+
+def test_a_derivative_within_no_grad_is_a_constant_to_the_function_around_it():
+    def f(x: Any) -> Any:
+        with ndl.no_grad():
+            slope = ndl.grad(lambda z: z**3)(x)
+        return slope * x
+
+    assert ndl.grad(f)(2.0).item() == ndl.jvp(f, (2.0,), (1.0,))[1].item() == 12
+
+
+def test_a_loop_over_a_linearized_function_keeps_no_graph():
+    _, pushforward = ndl.linearize(ndl.sin, constant(0.3))
+    v = constant(1.0)
+    for _ in range(3):
+        v = pushforward(v)
+    assert not v.requires_grad and np.isclose(v.item(), np.cos(0.3) ** 3)
+
+
+def test_a_backward_within_a_differentiated_function_does_not_free_its_graph():
+    def f(x: Any) -> Any:
+        y = (x * x).sum()
+        y.backward(create_graph=False)
+        return y
+
+    assert ndl.grad(f)(3.0).item() == 6
+
+
+def test_two_tapes_may_watch_one_tensor():
+    x = constant(3.0)
+    with ndl.GradientTape() as outer:
+        outer.watch(x)
+        with ndl.GradientTape() as inner:
+            inner.watch(x)
+            inner.watch(x)
+            y = x * x
+        assert x.requires_grad
+    assert not x.requires_grad
+    assert inner.gradient(y, x).item() == outer.gradient(y, x).item() == 6
+
+
+def test_a_tuple_is_detached_within_a_batch():
+    def f(v: Any) -> Any:
+        return ndl.stop_gradient(ndl.split(v))[1] * v[0]
+
+    np.testing.assert_array_equal(ndl.vmap(ndl.grad(f))(constant([[1.0, 2.0], [3.0, 4.0]])).numpy(), [[2, 0], [4, 0]])
+
+
+def test_a_rule_may_give_a_list():
+    class Product(ndl.ops.EWiseMul):
+        jvp = ndl.ops.rules.Elementwise.jvp
+
+        def gradient(self, out_grad: Any, node: Any) -> Any:
+            return list(super().gradient(out_grad, node))
+
+    assert ndl.jvp(lambda x: Product()(x, x + 1), (2.0,), (1.0,))[1].item() == 5
+
+
+def test_nothing_to_differentiate_by_is_an_error():
+    with pytest.raises(ValueError, match="jacfwd: the arguments hold no tensor"):
+        ndl.jacfwd(lambda x: constant(1.0))(())

@@ -170,6 +170,8 @@ def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
             return lambda t: jvp(of_one, (xs[i],), (t,))[1]
 
+        if not xs:
+            raise ValueError("jacfwd: the arguments hold no tensor to differentiate by")
         columns = []
         for i, x in enumerate(xs):
             several = vmap(column_of(i), out_axes=-1)(unit_vectors(x))

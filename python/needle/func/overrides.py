@@ -8,7 +8,8 @@ from typing import Any
 
 from ..autograd import Op, Tensor, TensorTuple, TensorTupleOp, Value
 from ..batching import Batching
-from ..modes import below, differentiating, interpreting, modes, no_grad
+from ..forward import Forward
+from ..modes import below, differentiating, interpreting, keeping_graph, modes
 from ..ops import make_tuple, summation
 from ..recording import recalling, remembering
 from ..reverse import gradients
@@ -74,10 +75,6 @@ class CustomGradient(Rerouted):
 class Checkpoint(Rerouted):
     """What a function computed without keeping how: its gradient computes it again."""
 
-    def jvp(self, tangents: tuple[Any, ...], node: TensorTuple) -> Any:
-        """The tangents that went through the function."""
-        return tangents[0]
-
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function a gradient of its own (a decorator).
@@ -118,7 +115,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             shares = backward(*out_grads)
             return shares if isinstance(shares, (tuple, list)) else (shares,)
 
-        with no_grad():
+        with keeping_graph(False):
             values = make_tuple(*map(alias, ys))
         return rebuild(list(CustomGradient(_name(f), rule)(values, *xs)))
 
@@ -138,7 +135,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     -------
     callable
         Gives what `f` gives. Its arguments and outputs are kept until the gradient is taken, what is computed between
-        them is not. Random draws are the same again, and running statistics are not updated a second time.
+        them is not. Random draws are the same again, and running statistics are not updated a second time. Forward mode
+        keeps nothing: within it, `f` is computed as it is.
 
     References
     ----------
@@ -147,11 +145,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(f, updated=())
     def recomputed(*args: Any, **kwargs: Any) -> Any:
-        if not modes.grad_enabled:
+        if not modes.grad_enabled or any(isinstance(i, Forward) for i in modes.interpreters):
             return f(*args, **kwargs)
         xs, rebuild = tensors_in(args, "checkpoint takes")
         within = _Within(xs)
-        with no_grad(), interpreting(within), remembering() as draws:
+        with keeping_graph(False), interpreting(within), remembering() as draws:
             output = f(*args, **kwargs)
         ys, rebuild_output = tensors_in(output, f"checkpoint: {_name(f)} gives")
         captured = list(within.captured | {y: None for y in ys if y.requires_grad and y not in within.known})
@@ -164,7 +162,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                 again, _ = tensors_in(f(*rebuild(inner), **kwargs), "checkpoint")
             return gradients(again, out_grads, [*inner, *captured])
 
-        with no_grad():
+        with keeping_graph(False):
             values = make_tuple(*ys)
         return rebuild_output(list(Checkpoint(_name(f), rule)(values, *xs, *captured)))
 

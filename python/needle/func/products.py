@@ -6,13 +6,16 @@ All other derivatives are made of these two: see `needle.func.derivatives`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
 
 from ..autograd import Tensor, find_topo_sort
 from ..forward import push_forward
-from ..modes import differentiating, enable_grad, modes, no_grad
+from ..modes import differentiating, keeping_graph, modes
+from ..ops import zero_of
 from ..reverse import gradients
 from ..tensor import alias
+from ..trees import leaves, rebuilt
 from .structures import matching, tensors_in, zeros_for
 
 __all__ = ["jvp", "linearize", "vjp"]
@@ -46,26 +49,55 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     tensors that it was given. The results are nodes of a graph if something outside requires a gradient (a primal, or
     a parameter that `f` uses), so that they can be differentiated in turn; otherwise they are plain data.
     """
+    traced = _traced(f, primals, has_aux)
+
+    def pullback(adjoint: Any) -> tuple[Any, ...]:
+        us = matching(adjoint, traced.outputs, "adjoint", "output")
+        with traced.graph_for(us):
+            shares = gradients(traced.outputs, us, traced.inner)
+        return traced.rebuild(list(zeros_for(shares, traced.inner)))  # type: ignore[no-any-return]
+
+    return (traced.result, pullback, traced.aux) if has_aux else (traced.result, pullback)
+
+
+class _Traced(NamedTuple):
+    """A function, computed with a graph from new nodes for its arguments to its outputs."""
+
+    inner: list[Tensor]
+    rebuild: Callable[[Sequence[Any]], Any]
+    outputs: list[Tensor]
+    result: Any  # what the caller gets: the outputs, without the graph within unless it leads outside
+    aux: Any
+    leads_outside: bool
+
+    def graph_for(self, given: Sequence[Tensor]) -> AbstractContextManager[None]:
+        """Within the block, derivatives are part of a graph if somebody can differentiate them: outside, or `given`."""
+        return keeping_graph(modes.grad_enabled and (self.leads_outside or any(x.requires_grad for x in given)))
+
+
+def _traced(f: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool = False) -> _Traced:
     xs, rebuild = tensors_in(primals, "vjp differentiates by")
     recorded = modes.grad_enabled
     with differentiating():
-        inner = [alias(x, requires_grad=True) for x in xs]
-        output = f(*rebuild(inner))
-    output, aux = _pair(output, f) if has_aux else (output, None)
+        inner = [alias(x, requires_grad=True) for x in xs]  # by an op: interpreters see where they come from
+        given = f(*rebuild(inner))
+    output, aux = _pair(given, f) if has_aux else (given, None)
     ys, rebuild_output = tensors_in(output, "vjp: the function gives")
-    ends = set(inner)
-    outside = recorded and any(
-        x.requires_grad for x in (*xs, *(n for n in find_topo_sort(ys, ends) if n.op is None and n not in ends))
-    )
+    seen = [*ys, *(x for x in leaves(aux) if isinstance(x, Tensor))]
+    leads_outside = recorded and (any(x.requires_grad for x in xs) or _reaches_others(seen, set(inner)))
 
-    def pullback(adjoint: Any) -> tuple[Any, ...]:
-        us = matching(adjoint, ys, "adjoint", "output")
-        with _graph(outside or any(u.requires_grad for u in us)):
-            shares = gradients(ys, us, inner)
-        return rebuild(list(zeros_for(shares, xs)))  # type: ignore[no-any-return]
+    def shown(x: Any) -> Any:
+        if leads_outside or not isinstance(x, Tensor) or not x.requires_grad:
+            return x
+        with keeping_graph(False):
+            return alias(x)
 
-    result = rebuild_output(_seen(ys, outside))
-    return (result, pullback, _seen_tree(aux, outside)) if has_aux else (result, pullback)
+    return _Traced(inner, rebuild, ys, rebuild_output(list(map(shown, ys))), rebuilt(aux, shown), leads_outside)
+
+
+def _reaches_others(nodes: Sequence[Tensor], ends: set[Tensor]) -> bool:
+    """Whether the nodes were made from leaves that require a gradient, other than the `ends`."""
+    return any(x.op is None and x.requires_grad and x not in ends for x in find_topo_sort(nodes, ends))
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
@@ -102,7 +134,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     """Compute f(x), and the function that takes a tangent t of x to the tangent J t of f(x), as often as one likes.
 
     What depends on x alone is computed once. The pullback u -> J^T u is linear in u; so its own pullback, t -> J t, is
-    what is wanted, wherever it is taken: reverse mode, transposed.
+    what is wanted, wherever it is taken: reverse mode, transposed, as in `needle.reverse.transposed_twice`.
 
     Returns
     -------
@@ -111,28 +143,20 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     pushforward : callable
         Takes the tangents of the primals, each in its structure, and gives that of the output.
     """
-    output, pullback = vjp(f, *primals)
-    ys, rebuild = tensors_in(output, "linearize: the function gives")
-    _, pushforward = vjp(pullback, rebuild(list(zeros_for([None] * len(ys), ys))))
-    return output, lambda *tangents: pushforward(tangents)[0]
+    traced = _traced(f, primals)
+    with keeping_graph(True):
+        us = [alias(zero_of(y), requires_grad=True) for y in traced.outputs]
+        shares = gradients(traced.outputs, us, traced.inner)
+    _, rebuild = tensors_in(traced.result, "linearize: the function gives")
 
+    def pushforward(*tangents: Any) -> Any:
+        ts = matching(tangents, traced.inner, "tangent", "primal")
+        moved = [(share, t) for share, t in zip(shares, ts) if share is not None]
+        with traced.graph_for(ts):
+            given = gradients([share for share, _ in moved], [t for _, t in moved], us)
+        return rebuild(list(zeros_for(given, traced.outputs)))
 
-def _graph(wanted: bool) -> Any:
-    return enable_grad() if wanted and modes.grad_enabled else no_grad()
-
-
-def _seen(tensors: Sequence[Tensor], outside: bool) -> list[Tensor]:
-    """The tensors as somebody outside gets them: without the graph within, unless it leads outside."""
-    if outside:
-        return list(tensors)
-    with no_grad():
-        return [alias(x) if x.requires_grad else x for x in tensors]
-
-
-def _seen_tree(tree: Any, outside: bool) -> Any:
-    from ..trees import rebuilt
-
-    return rebuilt(tree, lambda x: _seen([x], outside)[0] if isinstance(x, Tensor) else x)
+    return traced.result, pushforward
 
 
 def _pair(output: Any, f: Any) -> tuple[Any, Any]:

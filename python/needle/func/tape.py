@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..autograd import Tensor
-from ..modes import differentiating, enable_grad, modes, no_grad
+from ..modes import differentiating, keeping_graph, modes, no_grad
 from ..ops import broadcast_to, ones_like, permute
 from ..ops.shape import zeros
 from ..reverse import gradients
@@ -16,6 +16,9 @@ from .structures import matching, tensors_in, zeros_for
 from .vectorize import vmap
 
 __all__ = ["GradientTape"]
+
+#: How many tapes are watching tensors that require no gradient otherwise.
+_WATCHING: dict[Tensor, int] = {}
 
 
 class GradientTape:
@@ -58,15 +61,19 @@ class GradientTape:
             self._block.close()
             self._block = None
         for x in self._watched:
-            x.requires_grad = False
+            _WATCHING[x] -= 1
+            if not _WATCHING[x]:
+                del _WATCHING[x]
+                x.requires_grad = False
 
     def watch(self, tensors: Any) -> None:
         """Let tensors, or structures of them, that require no gradient be differentiated by, in this block."""
         if self._block is None:
             raise RuntimeError("GradientTape.watch: the tape records only within its block: with tape: ...")
         for x in tensors_in(tensors, "GradientTape.watch takes")[0]:
-            if not x.requires_grad:
+            if x not in self._watched and (x in _WATCHING or not x.requires_grad):
                 self._watched[x] = None
+                _WATCHING[x] = _WATCHING.get(x, 0) + 1
                 x.requires_grad = True
 
     @contextmanager
@@ -164,15 +171,14 @@ class GradientTape:
     def _walk(
         self, ys: Sequence[Tensor], adjoints: Sequence[Tensor], xs: Sequence[Tensor], create_graph: bool | None = None
     ) -> list[Any]:
-        recording: AbstractContextManager[None] = no_grad()
-        if create_graph or (create_graph is None and modes.differentiating and modes.grad_enabled):
-            recording = enable_grad()
+        if create_graph is None:
+            create_graph = bool(modes.differentiating and modes.grad_enabled)
         released = [x for x in self._watched if not x.requires_grad]
         for x in released:
             x.requires_grad = True
         try:
             connected = [x for x in xs if x.requires_grad]
-            with recording:
+            with keeping_graph(create_graph):
                 found = dict(zip(connected, gradients(ys, adjoints, connected, through=True)))
         finally:
             for x in released:

@@ -52,7 +52,7 @@ class Elementwise(Op):
         for position, tangent in enumerate(tangents):
             if tangent is not None:
                 given = self.gradient(tangent, node)
-                shares.append(given[position] if isinstance(given, tuple) else given)
+                shares.append(given[position] if isinstance(given, (tuple, list)) else given)
         return sum_node_list(shares)
 
     def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Any:
