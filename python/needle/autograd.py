@@ -15,6 +15,7 @@ import numpy as np
 
 from . import backend_selection as backend
 from .backend_selection import NDArray, settled, stamps
+from .listening import ANNOUNCED, announce, listeners
 from .modes import LAZY, modes, realize
 
 V = TypeVar("V", bound="Value")
@@ -145,6 +146,9 @@ class Op:
                     f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
                     f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
                 )
+        if listeners:
+            for x, grad in zip(node.inputs, gradients):
+                announce("share", x, grad, node)
         return gradients
 
     def __repr__(self) -> str:
@@ -207,9 +211,9 @@ class Value:
         With no interpreter on the stack the node is computed at once, and it keeps its inputs only if a gradient may
         be asked for.
         """
-        if modes.interpreters or LAZY_MODE:
+        if modes.interpreters or LAZY_MODE or listeners:
             _check_inputs(op, inputs)
-            interpreter = modes.interpreters[-1] if modes.interpreters else LAZY
+            interpreter = modes.interpreters[-1] if modes.interpreters else LAZY if LAZY_MODE else ANNOUNCED
             return interpreter.make(cls, op, inputs)
         arrays, in_graph = [], False
         try:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from .backend_selection import settled, stamp, stamps
+from .listening import announce, listeners, timed
 
 if TYPE_CHECKING:
     from .autograd import Op, V, Value
@@ -114,6 +115,8 @@ class Lazy:
         node.requires_grad = modes.grad_enabled and any(x.requires_grad for x in inputs)
         node.recorded_spec = op.infer(*[x.spec for x in inputs])
         node.stamps = stamps([*(x.cached_data for x in inputs), None])
+        if listeners:
+            announce("made", node, op, inputs)
         return node
 
 
@@ -164,7 +167,10 @@ def _compute(node: Value) -> None:
                 "in place after this lazy node was made and before it was computed; compute the node first"
             )
     arrays = [x.cached_data for x in node.inputs]
-    node.cached_data = settled(node.op.compute(*arrays))
+    with timed() as seconds:
+        node.cached_data = settled(node.op.compute(*arrays))
     node.stamps = stamps([*arrays, node.cached_data])
+    if listeners:
+        announce("computed", node, node.op, node.inputs, *seconds)
     if not node.requires_grad:
         node.op, node.inputs, node.stamps = None, (), node.stamps[-1:]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .backend_selection import stamps
 from .changes import FREED, FREED_MESSAGE, gradients_of_inputs
+from .listening import announce, announcing, listeners
 from .modes import keeping_graph, modes
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def adjoints(
                 shares.setdefault(x, []).append(gradient)
         if freeing and node.cached_data is not None:
             node.inputs, node.stamps = FREED, node.stamps[-1:]
+            if listeners:
+                announce("freed", node)
 
 
 def gradients(
@@ -192,5 +195,5 @@ def backward(tensor: Tensor, out_grad: Tensor | None = None, create_graph: bool 
             f"backward: out_grad has shape {out_grad.shape} on {out_grad.device}, the tensor {tensor.shape} on "
             f"{tensor.device}; they must agree"
         )
-    with keeping_graph(create_graph):
+    with keeping_graph(create_graph), announcing("backward_began", "backward_ended", tensor):
         autograd.compute_gradient_of_variables(tensor, out_grad)

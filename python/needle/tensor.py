@@ -14,6 +14,7 @@ import numpy as np
 from . import backend_selection as backend
 from . import reverse
 from .autograd import TensorOp, TensorTuple, Value
+from .listening import announce, listeners
 from .modes import lazy_mode, no_grad
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ class Tensor(Value):
             raise TypeError(f"Tensor.data takes a Tensor, not {type(value).__name__}")
         if value.dtype != self.dtype:
             raise TypeError(f"Tensor.data: the tensor is {self.dtype}, the new data {value.dtype}; cast it first")
-        self.cached_data = value.realize_cached_data()
+        before, self.cached_data = self.cached_data, value.realize_cached_data()
+        if listeners:
+            announce("replaced", self, before)
 
     def detach(self) -> Tensor:
         """The same data as a leaf that requires no gradient. A lazy tensor stays lazy."""

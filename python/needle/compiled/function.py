@@ -13,6 +13,7 @@ import numpy as np
 from .. import autograd, recording
 from ..autograd import Tensor
 from ..backend_selection import BACKEND, NDArray, cpu
+from ..listening import listeners
 from ..modes import modes
 from ..nn.module import Module
 from .check import State, assert_same
@@ -95,7 +96,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
-        interpreted = modes.interpreters or modes.differentiating or autograd.LAZY_MODE
+        interpreted = modes.interpreters or modes.differentiating or autograd.LAZY_MODE or listeners
         if BACKEND == "np" or interpreted or recording.active.recorder is not None:
             return self.function(*args, **kwargs)
         tensors, key = self._key(args, kwargs)

@@ -8,11 +8,9 @@ program's own. What the call leaves behind is found by looking at all tensors be
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +20,9 @@ from ..autograd import Tensor
 from ..backend_selection import NDArray, cpu
 from ..nn.module import Module, Parameter
 from ..optim import Optimizer
+from ..places import here
 from .numbers import Fed, Slot, Tape, fed, plain
 from .program import Buffer, Effect, Instruction, Operand, Program, Source, output_positions, rebuilt
-
-PACKAGE = str(Path(__file__).parents[1])
 
 
 class CompileError(RuntimeError):
@@ -102,13 +99,13 @@ class Recorder:
     def value_read(self, what: str) -> None:
         """Refuse."""
         raise CompileError(
-            f"{what} reads values while {self.name} is being compiled, at {user_line()}: a compiled function "
+            f"{what} reads values while {self.name} is being compiled, at {here()}: a compiled function "
             "repeats kernel calls, and would not see other values. Return the tensor and read it outside, or do "
             "without ndl.compile"
         )
 
     def _kernel_called(self, name: str, kernel: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        self.calls.append((name, args, user_line()))
+        self.calls.append((name, args, str(here())))
         plainly = [plain(x) for x in args] if any(isinstance(x, Fed) for x in args) else args
         return kernel(*plainly)
 
@@ -251,11 +248,3 @@ def _alive(kind: type) -> list[Any]:
 def settings_of(module: Module) -> dict[str, Any]:
     """The mode and the plain attributes of a module, on which what it computes may depend."""
     return {name: x for name, x in vars(module).items() if isinstance(x, (bool, int, float, str, type(None)))}
-
-
-def user_line() -> str:
-    """The innermost line outside the package: ``file.py:12``."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

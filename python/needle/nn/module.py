@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend_selection import Device
+from ..listening import announcing, listeners
 from ..recording import module_called
 from .state import check_state
 
@@ -44,6 +45,9 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output."""
         module_called(self)
+        if listeners:
+            with announcing("entered", "left", self):
+                return self.forward(*args, **kwargs)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

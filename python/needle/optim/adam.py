@@ -70,6 +70,7 @@ class Adam(Optimizer):
             store(self.m[index], m)
             store(self.v[index], v)
             store(param, w)
+        self.has_stepped()
 
     @fused("adam")
     def _updated(self, m: Any, v: Any, w: Any, g: Any) -> tuple[Any, Any, Any]:

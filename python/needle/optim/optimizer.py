@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend_selection import settled
+from ..listening import announce, listeners
 from ..nn.state import check_state
 
 
@@ -56,6 +57,11 @@ class Optimizer:
     def step(self) -> None:
         """Change every parameter that has a gradient; never the gradient itself."""
         raise NotImplementedError(f"{type(self).__name__} has no step()")
+
+    def has_stepped(self) -> None:
+        """Tell those who listen, at the end of `step`."""
+        if listeners:
+            announce("stepped", self)
 
     def reset_grad(self) -> None:
         """Forget the gradients: ``grad = None`` for every parameter."""
@@ -148,4 +154,6 @@ def in_range(name: str, value: float, low: float, high: float = float("inf")) ->
 
 def store(tensor: Tensor, array: Any) -> None:
     """Replace the data of `tensor` by `array`, which is not copied."""
-    tensor.cached_data = settled(array)
+    before, tensor.cached_data = tensor.cached_data, settled(array)
+    if listeners:
+        announce("replaced", tensor, before)

@@ -53,6 +53,7 @@ class SGD(Optimizer):
             if self.momentum:
                 store(self.u[index], u)
             store(param, w)
+        self.has_stepped()
 
     @fused("sgd")
     def _updated(self, u: Any, w: Any, g: Any) -> tuple[Any, Any]:

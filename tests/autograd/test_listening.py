@@ -1,0 +1,157 @@
+"""What happens to the graph is announced to whoever listens, and costs nothing to those who do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import needle as ndl
+from needle import nn, optim
+from needle.listening import Listener, listeners, listening
+from tests.autograd.graphs import nd_only, tensor
+
+
+class Diary(Listener):
+    """Writes down everything, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any]] = []
+
+    def made(self, node: Any, op: Any, inputs: Any) -> None:
+        self.events.append(("made", type(op).__name__))
+
+    def computed(self, node: Any, op: Any, inputs: Any, seconds: float) -> None:
+        assert node.cached_data is not None and seconds >= 0
+        self.events.append(("computed", type(op).__name__))
+
+    def share(self, node: Any, share: Any, consumer: Any) -> None:
+        value = None if share is None else share.numpy().tolist()
+        self.events.append(("share", (type(consumer.op).__name__, consumer.inputs.index(node), value)))
+
+    def freed(self, node: Any) -> None:
+        self.events.append(("freed", type(node.op).__name__))
+
+    def replaced(self, tensor: Any, before: Any) -> None:
+        self.events.append(("replaced", (np.asarray(before).tolist(), tensor.numpy().tolist())))
+
+    def entered(self, module: Any) -> None:
+        self.events.append(("entered", type(module).__name__))
+
+    def left(self, module: Any) -> None:
+        self.events.append(("left", type(module).__name__))
+
+    def backward_began(self, tensor: Any) -> None:
+        self.events.append(("backward_began", tensor.shape))
+
+    def backward_ended(self, tensor: Any) -> None:
+        self.events.append(("backward_ended", tensor.shape))
+
+    def stepped(self, optimizer: Any) -> None:
+        self.events.append(("stepped", type(optimizer).__name__))
+
+
+def test_a_node_is_computed_and_made_in_eager_mode_and_made_then_computed_in_lazy_mode():
+    x = tensor([1.0, 2.0])
+    with listening(Diary()) as diary:
+        y = ndl.exp(x) * x
+        with ndl.lazy_mode():
+            z = ndl.exp(y)
+        z.numpy()
+    names = ["Exp", "EWiseMul"]
+    expected = [event for name in names for event in (("computed", name), ("made", name))]
+    assert diary.events == [*expected, ("made", "Exp"), ("computed", "Exp")]
+
+
+def test_every_share_of_an_adjoint_is_announced_with_its_consumer():
+    x = tensor([3.0])
+    y = (x * x + x).sum()
+    with listening(Diary()) as diary:
+        y.backward()
+    shares = [what for event, what in diary.events if event == "share"]
+    assert shares == [
+        ("Summation", 0, [1]),
+        ("EWiseAdd", 0, [1]),
+        ("EWiseAdd", 1, [1]),
+        ("EWiseMul", 0, [3]),
+        ("EWiseMul", 0, [3]),
+    ]
+    assert diary.events[0] == ("backward_began", ()) and diary.events[-1] == ("backward_ended", ())
+
+
+def test_a_training_step_is_told_from_module_to_update():
+    np.random.seed(0)
+    model = nn.Sequential(nn.Linear(2, 1, bias=False), nn.ReLU())
+    model.modules[0].weight.data = ndl.ones_like(model.modules[0].weight)
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    with listening(Diary()) as diary:
+        loss = model(ndl.Tensor([[1.0, 2.0]], requires_grad=False)).sum()
+        loss.backward(create_graph=False)
+        optimizer.step()
+    told = [event for event in diary.events if event[0] not in ("computed", "made", "share")]
+    assert told == [
+        ("entered", "Sequential"),
+        ("entered", "Linear"),
+        ("left", "Linear"),
+        ("entered", "ReLU"),
+        ("left", "ReLU"),
+        ("left", "Sequential"),
+        ("backward_began", ()),
+        ("freed", "Summation"),
+        ("freed", "ReLU"),
+        ("freed", "MatMul"),
+        ("backward_ended", ()),
+        ("replaced", ([[1.0], [1.0]], [[0.5], [0.0]])),
+        ("stepped", "SGD"),
+    ]
+
+
+def test_the_end_is_told_after_an_error_too():
+    class Broken(nn.Module):
+        def forward(self, x: Any) -> Any:
+            raise ZeroDivisionError
+
+    with listening(Diary()) as diary, pytest.raises(ZeroDivisionError):
+        Broken()(1)
+    assert diary.events == [("entered", "Broken"), ("left", "Broken")] and not listeners
+
+
+def test_what_a_listener_does_is_not_announced():
+    class Curious(Diary):
+        def made(self, node: Any, op: Any, inputs: Any) -> None:
+            super().made(node, op, inputs)
+            (node.detach() * 2 + 1).numpy()
+
+    with listening(Curious()) as curious:
+        ndl.exp(tensor([1.0]))
+    assert curious.events == [("computed", "Exp"), ("made", "Exp")]
+
+
+def test_listening_changes_no_number():
+    def step() -> list[np.ndarray]:
+        np.random.seed(0)
+        model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 3))
+        optimizer = optim.Adam(model.parameters())
+        nn.SoftmaxLoss()(model(tensor(np.random.randn(6, 4))), tensor([0, 1, 2, 0, 1, 2])).backward()
+        optimizer.step()
+        return [p.numpy() for p in model.parameters()]
+
+    alone = step()
+    with listening(Diary()) as diary:
+        watched = step()
+    assert len(diary.events) > 50
+    for a, b in zip(alone, watched, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@nd_only
+def test_a_compiled_function_runs_as_it_is_while_somebody_listens():
+    compiled = ndl.compile(lambda x: ndl.exp(x) * 2)
+    x = ndl.Tensor([1.0], requires_grad=False)
+    for _ in range(3):
+        compiled(x)
+    with listening(Diary()) as diary:
+        compiled(x)
+    assert ("made", "Exp") in diary.events
+    assert len(compiled.programs) == 1
