@@ -86,7 +86,7 @@ def test_a_training_step_is_told_from_module_to_update():
     model.modules[0].weight.data = ndl.ones_like(model.modules[0].weight)
     optimizer = optim.SGD(model.parameters(), lr=0.5)
     with listening(Diary()) as diary:
-        loss = model(ndl.Tensor([[1.0, 2.0]], requires_grad=False)).sum()
+        loss = model(ndl.Tensor([[1.0, 2.0]], dtype="float32", requires_grad=False)).sum()
         loss.backward(create_graph=False)
         optimizer.step()
     told = [event for event in diary.events if event[0] not in ("computed", "made", "share")]
