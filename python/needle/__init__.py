@@ -15,7 +15,7 @@ from .ops import *
 from . import data, nn, optim  # isort: skip
 
 if TYPE_CHECKING:
-    from . import func
+    from . import debug, func
     from .compiled import CompileError, compile
     from .func import *
 
@@ -35,6 +35,7 @@ __all__ = [
     "cpu_numpy",
     "cuda",
     "data",
+    "debug",
     "default_device",
     "enable_grad",
     "func",
@@ -76,11 +77,13 @@ __all__ += FUNCTIONAL
 
 
 def __getattr__(name: str) -> Any:
-    """The compiler and the functions of functions, which are imported when somebody uses them."""
+    """The compiler, the functions of functions and the debugger, which are imported when somebody uses them."""
     if name in ("CompileError", "compile"):
         from . import compiled
 
         return getattr(compiled, name)
+    if name == "debug":
+        return import_module(".debug", __name__)
     if name == "func" or name in FUNCTIONAL:
         func = import_module(".func", __name__)
         return func if name == "func" else getattr(func, name)

@@ -156,9 +156,16 @@ def _compute(node: Value) -> None:
     if node.op is None:
         if node.cached_data is not None:  # another thread was faster
             return
+        from .batching import is_example
+
+        if is_example(node):
+            raise RuntimeError(
+                f"within vmap a tensor stands for one example of a batch: it has a shape, here {node.shape}, but no "
+                "values that could be read, branched on, or kept (as running statistics are)"
+            )
         raise RuntimeError(
-            "this value has neither data nor an op to compute it. Inside vmap a tensor stands for one example of a "
-            "batch and has no values of its own; elsewhere: was its graph freed?"
+            "this value has neither data nor an op to compute it: was its graph freed, or is it an example of a batch, "
+            "used outside of vmap?"
         )
     for position, (x, made_with) in enumerate(zip(node.inputs, node.stamps)):
         if stamp(x.cached_data) != (x.stamps[-1] if made_with is None else made_with):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,5 +26,7 @@ def rebuilt(tree: Any, leaf: Callable[[Any], Any], whole: tuple[type, ...] = ())
         is_named = hasattr(tree, "_fields")  # a named tuple takes its items one by one
         return type(tree)(*items) if is_named else type(tree)(items)
     if isinstance(tree, dict):
-        return {key: rebuilt(item, leaf, whole) for key, item in tree.items()}
+        other = copy.copy(tree)  # of the same kind, be it ordered or with a default
+        other.update({key: rebuilt(item, leaf, whole) for key, item in tree.items()})
+        return other
     return leaf(tree)

@@ -127,17 +127,15 @@ def test_a_checkpoint_halves_the_memory_of_activations_for_a_third_more_work():
     assert flops[1] <= 1.4 * flops[0]
 
 
-#: Tracing, reverse, forward, and the functions made of them; batching, too, which jacrev and jacfwd use.
+#: Tracing, reverse, forward, and the functions made of them. Batches, tapes and overrides stand beside it.
 ENGINE = [
     "autograd.py",
     "modes.py",
     "reverse.py",
     "forward.py",
-    "batching.py",
     "func/structures.py",
     "func/products.py",
     "func/derivatives.py",
-    "func/vectorize.py",
 ]
 
 

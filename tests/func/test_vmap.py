@@ -165,9 +165,9 @@ def test_an_example_tells_its_shape_and_has_no_values():
     def g(v: Any) -> Any:
         assert v.shape == (3,) and v.dtype == "float64" and v.ndim == 1 and v.size == 3
         assert "(3,) float64" in repr(v * 2)
-        with pytest.raises(RuntimeError, match="Inside vmap a tensor stands for one example of a batch"):
+        with pytest.raises(RuntimeError, match=r"within vmap a tensor stands for one example .* here \(3,\)"):
             v.numpy()
-        with pytest.raises(RuntimeError, match="Inside vmap"):
+        with pytest.raises(RuntimeError, match="within vmap"):
             bool((v * 2).sum())
         return v.detach() + v.data
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor
 from ..ops import zero_of
-from .products import jvp, vjp
+from .products import arguments, jvp, vjp
 from .structures import tensors_in
 from .vectorize import vmap
 
@@ -59,7 +60,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
         chosen, function = _of_some(f, argnums, args, kwargs)
         value, pullback, *aux = vjp(function, *chosen, has_aux=has_aux)
         gradients = pullback(_one(value, f))
-        gradient = gradients[0] if isinstance(argnums, int) else gradients
+        gradient = gradients[0] if not isinstance(argnums, Sequence) else gradients
         return ((value, *aux), gradient) if has_aux else (value, gradient)
 
     return value_and_gradient
@@ -95,7 +96,10 @@ def derivative(f: Callable[[Any], Any], x: Any) -> Any:
     ValueError
         If `x` is not one number or a tensor of shape ().
     """
-    (x,), _ = tensors_in(x, "derivative")
+    if isinstance(x, (int, float, np.generic)):
+        x = Tensor(x, requires_grad=False)
+    if not isinstance(x, Tensor):
+        raise TypeError(f"derivative: x must be a number or a tensor, not {type(x).__name__}")
     if x.shape != ():
         raise ValueError(f"derivative: x must be a scalar, got shape {x.shape}; ndl.jacobian takes tensors")
     return jvp(f, (x,), (Tensor(1, dtype=x.dtype, device=x.device, requires_grad=False),))[1]
@@ -111,6 +115,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     Tensor or structure
         In the structure of the primal; a tuple of them if there are several.
     """
+    primals = arguments(primals, "hvp: primals")
     several = len(primals) > 1
     gradient_of = grad(f, tuple(range(len(primals))) if several else 0)
     return jvp(gradient_of, primals, tangents)[1]
@@ -125,14 +130,14 @@ def jacrev(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     -------
     callable
         Of the arguments of `f`. It gives tensors of shape (*output.shape, *argument.shape): in the structure of the
-        output, and in each place there in that of the argument.
+        output, and in each place there in that of the argument. For a module there is a dict, by parameter name.
     """
 
     @wraps(f, updated=())
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         chosen, function = _of_some(f, argnums, args, kwargs)
         output, pullback = vjp(function, *chosen)
-        return _rows(output, pullback, isinstance(argnums, int))
+        return _rows(output, pullback, not isinstance(argnums, Sequence))
 
     return jacobian_of
 
@@ -146,17 +151,17 @@ def _rows(output: Any, pullback: Callable[[Any], Any], is_one: bool) -> Any:
 
     rows = []
     for i, y in enumerate(ys):
-        xs, rebuild_arguments = tensors_in(vmap(row_of(i))(unit_vectors(y)), "jacrev")
+        xs, rebuild_arguments = tensors_in(vmap(row_of(i))(unit_vectors(y)), "jacrev", modules_as_dicts=True)
         given = rebuild_arguments([x.reshape((*y.shape, *x.shape[1:])) for x in xs])
         rows.append(given[0] if is_one else given)
-    return rebuild(rows)
+    return tensors_in(output, "jacrev", modules_as_dicts=True)[1](rows)
 
 
 def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """Make the function that gives the Jacobian of `f`, column by column: the tangents along unit vectors of the input.
 
     It costs one forward pass, with a batch of as many tangents as the argument has elements. The result is that of
-    `jacrev`.
+    `jacrev`, in the dtype of the output (there: of the argument).
     """
 
     @wraps(f, updated=())
@@ -175,10 +180,11 @@ def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         columns = []
         for i, x in enumerate(xs):
             several = vmap(column_of(i), out_axes=-1)(unit_vectors(x))
-            ys, rebuild_output = tensors_in(several, "jacfwd: the function gives")
+            ys, rebuild_output = tensors_in(several, "jacfwd: the function gives", modules_as_dicts=True)
             columns.append([y.reshape((*y.shape[:-1], *x.shape)) for y in ys])
-        given = [rebuild(row) for row in zip(*columns)]
-        return rebuild_output([g[0] if isinstance(argnums, int) else g for g in given])
+        rebuild_arguments = tensors_in(chosen, "jacfwd", modules_as_dicts=True)[1]
+        given = [rebuild_arguments(row) for row in zip(*columns)]
+        return rebuild_output([g[0] if not isinstance(argnums, Sequence) else g for g in given])
 
     return jacobian_of
 
@@ -197,7 +203,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         ins, outs = (sum(x.size for x in tensors_in(tree, "jacobian")[0]) for tree in (chosen, output))
         if ins < outs:
             return jacfwd(f, argnums)(*args, **kwargs)
-        return _rows(output, pullback, isinstance(argnums, int))
+        return _rows(output, pullback, not isinstance(argnums, Sequence))
 
     return jacobian_of
 
@@ -228,11 +234,16 @@ def _of_some(
     f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], Callable[..., Any]]:
     """The arguments by which to differentiate, and `f` as a function of these alone."""
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    try:
+        positions = tuple(map(index, (argnums,) if not isinstance(argnums, Sequence) else argnums))
+    except TypeError:
+        raise TypeError(f"argnums must be an int or a tuple of ints, not {argnums!r}") from None
     for position in positions:
         if not -len(args) <= position < len(args):
             raise ValueError(f"argnums {argnums}: the function was called with {len(args)} positional arguments")
     places = [position % len(args) for position in positions]
+    if len(set(places)) < len(places):
+        raise ValueError(f"argnums {argnums}: an argument stands there twice")
 
     def function(*chosen: Any) -> Any:
         given = list(args)

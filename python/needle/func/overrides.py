@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from ..autograd import Op, Tensor, TensorTuple, TensorTupleOp, Value
+from ..backend_selection import stamp
 from ..batching import Batching
 from ..forward import Forward
 from ..modes import below, differentiating, interpreting, keeping_graph, modes
+from ..nn.module import Module
 from ..ops import make_tuple, summation
 from ..recording import recalling, remembering
 from ..reverse import gradients
-from ..tensor import alias
-from ..trees import rebuilt
-from .structures import tensors_in
+from ..tensor import Alias, alias
+from ..trees import leaves, rebuilt
+from .products import finish
+from .structures import tensors_in, with_parameters
 
 __all__ = ["checkpoint", "custom_gradient", "stop_gradient"]
 
@@ -83,7 +87,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     ----------
     f : callable
         Takes tensors, or structures of them, and gives a pair: the output, and the function that takes the adjoint of
-        each tensor in the output and gives the adjoint of each tensor in the arguments (None for none).
+        each tensor in the output and gives the adjoint of each tensor in the arguments, in their order (None for none).
 
     Returns
     -------
@@ -104,7 +108,12 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(f, updated=())
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
-        xs, _ = tensors_in(args, "custom_gradient takes")
+        xs, _ = tensors_in(args, "custom_gradient takes", flags=True)
+        if any(isinstance(x, (Tensor, Module)) for x in leaves(kwargs)):
+            raise TypeError(
+                f"custom_gradient: {_name(f)} takes tensors by position: its gradient function gives their adjoints in "
+                "that order"
+            )
         given = f(*args, **kwargs)
         if not isinstance(given, tuple) or len(given) != 2 or not callable(given[1]):
             raise TypeError(f"custom_gradient: {_name(f)} must give (output, gradient function), not {given!r}")
@@ -112,8 +121,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         ys, rebuild = tensors_in(output, f"custom_gradient: {_name(f)} gives")
 
         def rule(out_grads: Sequence[Tensor]) -> Sequence[Any]:
-            shares = backward(*out_grads)
-            return shares if isinstance(shares, (tuple, list)) else (shares,)
+            return list(leaves(backward(*out_grads)))
 
         with keeping_graph(False):
             values = make_tuple(*map(alias, ys))
@@ -122,75 +130,115 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     return with_gradient
 
 
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(f: Callable[..., Any]) -> Any:
     """Let a function keep nothing for its gradient, and compute it again instead: memory for time.
 
     Parameters
     ----------
-    f : callable
-        Of tensors or structures of them; a module, for instance. It may use other tensors, such as parameters: they
-        get their gradients, too.
+    f : callable or Module
+        Of tensors or structures of them. It may use other tensors, such as parameters: they get their gradients, too.
 
     Returns
     -------
-    callable
-        Gives what `f` gives. Its arguments and outputs are kept until the gradient is taken, what is computed between
-        them is not. Random draws are the same again, and running statistics are not updated a second time. Forward mode
-        keeps nothing: within it, `f` is computed as it is.
+    callable or Module
+        Gives what `f` gives; of a module, a module that holds it. The arguments and outputs are kept until the gradient
+        is taken, what is computed between them is not. Random draws are the same again, and running statistics are
+        not updated a second time. Forward mode keeps nothing: within it, `f` is computed as it is.
+
+    Raises
+    ------
+    RuntimeError
+        When the gradient is taken: if a tensor that `f` uses has got other data since.
 
     References
     ----------
     Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016.
     """
+    if isinstance(f, Module):
+        return Checkpointed(f)
 
     @wraps(f, updated=())
     def recomputed(*args: Any, **kwargs: Any) -> Any:
-        if not modes.grad_enabled or any(isinstance(i, Forward) for i in modes.interpreters):
-            return f(*args, **kwargs)
-        xs, rebuild = tensors_in(args, "checkpoint takes")
-        within = _Within(xs)
-        with keeping_graph(False), interpreting(within), remembering() as draws:
-            output = f(*args, **kwargs)
-        ys, rebuild_output = tensors_in(output, f"checkpoint: {_name(f)} gives")
-        captured = list(within.captured | {y: None for y in ys if y.requires_grad and y not in within.known})
-        if not captured and not any(x.requires_grad for x in xs):
-            return output
-
-        def rule(out_grads: Sequence[Tensor]) -> list[Any]:
-            with differentiating(), recalling(draws):
-                inner = [alias(x, requires_grad=True) for x in xs]
-                again, _ = tensors_in(f(*rebuild(inner), **kwargs), "checkpoint")
-            return gradients(again, out_grads, [*inner, *captured])
-
-        with keeping_graph(False):
-            values = make_tuple(*ys)
-        return rebuild_output(list(Checkpoint(_name(f), rule)(values, *xs, *captured)))
+        return _checkpointed(f, args, kwargs)
 
     return recomputed
 
 
+class Checkpointed(Module):
+    """A module that keeps nothing for its gradient: what `checkpoint` makes of `module`."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module gives."""
+        return _checkpointed(self.module, args, kwargs)
+
+
+def _checkpointed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if not modes.grad_enabled or any(isinstance(i, Forward) for i in modes.interpreters):
+        return f(*args, **kwargs)
+    xs, rebuild = tensors_in(args, "checkpoint takes", flags=True)
+    within = _Within()
+    with keeping_graph(False), interpreting(within), remembering() as draws:
+        output = f(*rebuild(list(map(alias, xs))), **kwargs)
+        ys, rebuild_output = tensors_in(output, f"checkpoint: {_name(f)} gives")
+    captured = list(within.captured | {y: None for y in ys if y.requires_grad and y not in within.made})
+
+    def rule(out_grads: Sequence[Tensor]) -> list[Any]:
+        within.check_constants(_name(f))
+        with differentiating(), recalling(draws):
+            inner = [alias(x, requires_grad=True) for x in xs]
+            again, _ = tensors_in(f(*rebuild(inner), **kwargs), "checkpoint")
+        finish(inner)
+        return gradients(again, out_grads, [*inner, *captured])
+
+    with keeping_graph(False):
+        values = make_tuple(*ys)
+    return rebuild_output(list(Checkpoint(_name(f), rule)(values, *xs, *captured)))
+
+
 def stop_gradient(tensors: Any) -> Any:
     """The same values, as constants: no derivative of any kind passes. Takes a tensor or a structure of them."""
-    return rebuilt(tensors, lambda x: x.detach() if isinstance(x, (Tensor, TensorTuple)) else x)
+
+    def constant(x: Any) -> Any:
+        if isinstance(x, Module):
+            return with_parameters(x, {id(p): p.detach() for p in x.parameters()})
+        return x.detach() if isinstance(x, (Tensor, TensorTuple)) else x
+
+    return rebuilt(tensors, constant)
 
 
 class _Within:
     """The interpreter that finds out which tensors from outside a function uses, besides its arguments."""
 
-    def __init__(self, arguments: Sequence[Tensor]) -> None:
-        self.known: set[Value] = set(arguments)
+    def __init__(self) -> None:
+        self.made: WeakSet[Value] = WeakSet()
         self.captured: dict[Value, None] = {}
+        self.constants: WeakKeyDictionary[Value, Any] = WeakKeyDictionary()
 
     def make(self, kind: type[Any], op: Op, inputs: tuple[Value, ...]) -> Any:
-        """Note the inputs that require a gradient and were not made here."""
-        for x in inputs:
-            if x.requires_grad and x not in self.known:
+        """Note the inputs that were not made here: those that require a gradient, and what data the others have."""
+        for x in inputs if type(op) is not Alias else ():
+            if x.requires_grad and x not in self.made:
                 self.captured[x] = None
+            elif x not in self.made:
+                self.constants[x] = stamp(x.cached_data)
         with below(self):
             node = kind.make_from_op(op, inputs)
-        if node.requires_grad or modes.grad_enabled:
-            self.known.add(node)
+        self.made.add(node)
         return node
+
+    def check_constants(self, name: str) -> None:
+        """Raise if a tensor from outside has other data than it had."""
+        for x, before in self.constants.items():
+            if before is not None and stamp(x.cached_data) != before:
+                raise RuntimeError(
+                    f"checkpoint: a tensor of shape {x.shape} that {name} uses was replaced or written in place after "
+                    "the forward pass, so that it cannot be computed again; compute the gradient first, or pass it as "
+                    "an argument"
+                )
 
 
 def _name(f: Any) -> str:

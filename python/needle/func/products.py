@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from ..autograd import Tensor, find_topo_sort
 from ..forward import push_forward
 from ..modes import differentiating, keeping_graph, modes
+from ..nn.module import Module
 from ..ops import zero_of
 from ..reverse import gradients
 from ..tensor import alias
@@ -52,7 +54,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     traced = _traced(f, primals, has_aux)
 
     def pullback(adjoint: Any) -> tuple[Any, ...]:
-        us = matching(adjoint, traced.outputs, "adjoint", "output")
+        us = matching(adjoint, traced.result, "adjoint", "output")
         with traced.graph_for(us):
             shares = gradients(traced.outputs, us, traced.inner)
         return traced.rebuild(list(zeros_for(shares, traced.inner)))  # type: ignore[no-any-return]
@@ -63,7 +65,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 class _Traced(NamedTuple):
     """A function, computed with a graph from new nodes for its arguments to its outputs."""
 
-    inner: list[Tensor]
+    inner: list[Tensor]  # the new nodes
     rebuild: Callable[[Sequence[Any]], Any]
     outputs: list[Tensor]
     result: Any  # what the caller gets: the outputs, without the graph within unless it leads outside
@@ -81,10 +83,16 @@ def _traced(f: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool = Fal
     with differentiating():
         inner = [alias(x, requires_grad=True) for x in xs]  # by an op: interpreters see where they come from
         given = f(*rebuild(inner))
-    output, aux = _pair(given, f) if has_aux else (given, None)
-    ys, rebuild_output = tensors_in(output, "vjp: the function gives")
-    seen = [*ys, *(x for x in leaves(aux) if isinstance(x, Tensor))]
-    leads_outside = recorded and (any(x.requires_grad for x in xs) or _reaches_others(seen, set(inner)))
+        output, aux = _pair(given, f) if has_aux else (given, None)
+        ys, rebuild_output = tensors_in(output, "vjp: the function gives")
+    ends = set(inner)
+    behind = find_topo_sort([*ys, *(x for x in leaves(aux) if isinstance(x, Tensor))], ends)
+    _check_modules(primals, behind)
+    leads_outside = recorded and (
+        any(x.requires_grad for x in xs)
+        or any(x.op is None and x.requires_grad and x not in ends and x not in _FINISHED for x in behind)
+    )
+    finish(inner)
 
     def shown(x: Any) -> Any:
         if leads_outside or not isinstance(x, Tensor) or not x.requires_grad:
@@ -95,9 +103,25 @@ def _traced(f: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool = Fal
     return _Traced(inner, rebuild, ys, rebuild_output(list(map(shown, ys))), rebuilt(aux, shown), leads_outside)
 
 
-def _reaches_others(nodes: Sequence[Tensor], ends: set[Tensor]) -> bool:
-    """Whether the nodes were made from leaves that require a gradient, other than the `ends`."""
-    return any(x.op is None and x.requires_grad and x not in ends for x in find_topo_sort(nodes, ends))
+#: The new nodes of derivatives that are done: nobody outside differentiates by them.
+_FINISHED: WeakSet[Tensor] = WeakSet()
+
+
+def finish(inner: Sequence[Tensor]) -> None:
+    """Say that the derivative by these nodes, which were made for it, is done, or is the business of its pullback."""
+    _FINISHED.update(inner)
+
+
+def _check_modules(primals: Any, behind: Sequence[Any]) -> None:
+    """Raise if what was computed uses a parameter of a module that it should have got in a copy."""
+    originals = {p: name for x in leaves(primals) if isinstance(x, Module) for name, p in x.named_parameters()}
+    for x in behind if originals else ():
+        if x in originals:
+            raise ValueError(
+                f"the function uses the parameter {originals[x]} of a module that is one of its arguments in another "
+                "way: by a closure, or by a function that the module keeps. It must get it from its argument, or "
+                "ndl.functional_call must name it"
+            )
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
@@ -119,12 +143,16 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
     aux
         Only with `has_aux`.
     """
-    primals, tangents = _arguments(primals, "primals"), _arguments(tangents, "tangents")
+    primals, tangents = arguments(primals, "jvp: primals"), arguments(tangents, "jvp: tangents")
     xs, rebuild = tensors_in(primals, "jvp differentiates by")
-    ts = matching(tangents, xs, "tangent", "primal")
-    output, tangent_of = push_forward(lambda *inner: f(*rebuild(inner)), xs, ts)
-    output, aux = _pair(output, f) if has_aux else (output, None)
-    ys, rebuild_output = tensors_in(output, "jvp: the function gives")
+    ts = matching(tangents, primals, "tangent", "primal")
+
+    def function(*inner: Any) -> Any:
+        given = f(*rebuild(inner))
+        output, aux = _pair(given, f) if has_aux else (given, None)
+        return (*tensors_in(output, "jvp: the function gives"), aux)
+
+    (ys, rebuild_output, aux), tangent_of = push_forward(function, xs, ts)
     moved = rebuild_output(list(zeros_for([tangent_of(y) for y in ys], ys)))
     result = rebuild_output(ys)
     return (result, moved, aux) if has_aux else (result, moved)
@@ -150,7 +178,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     _, rebuild = tensors_in(traced.result, "linearize: the function gives")
 
     def pushforward(*tangents: Any) -> Any:
-        ts = matching(tangents, traced.inner, "tangent", "primal")
+        ts = matching(tangents, primals, "tangent", "primal")
         moved = [(share, t) for share, t in zip(shares, ts) if share is not None]
         with traced.graph_for(ts):
             given = gradients([share for share, _ in moved], [t for _, t in moved], us)
@@ -161,11 +189,12 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
 
 def _pair(output: Any, f: Any) -> tuple[Any, Any]:
     if not isinstance(output, tuple) or len(output) != 2:
-        raise TypeError(f"has_aux: {getattr(f, '__name__', f)} must give a pair (output, aux), not {output!r}")
+        raise TypeError(f"has_aux: the function must give a pair (output, aux), not {output!r}")
     return output
 
 
-def _arguments(given: Any, name: str) -> tuple[Any, ...]:
+def arguments(given: Any, name: str) -> tuple[Any, ...]:
+    """The arguments of a function, or their tangents, as a tuple."""
     if not isinstance(given, (tuple, list)):
-        raise TypeError(f"jvp: {name} must be a tuple with one entry for each argument, not {type(given).__name__}")
+        raise TypeError(f"{name} must be a tuple with one entry for each argument, not {type(given).__name__}")
     return tuple(given)

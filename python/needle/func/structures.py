@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor, TensorTuple
 from ..backend_selection import NDArray
+from ..modes import modes
 from ..nn.module import Module, Parameter
 from ..tensor import Alias
 from ..trees import leaves, rebuilt
@@ -19,34 +21,39 @@ __all__ = ["Tensors", "functional_call", "matching", "tensors_in", "tree_map"]
 Tensors = tuple[list[Tensor], Callable[[Sequence[Any]], Any]]
 
 
-def tensors_in(tree: Any, what: str) -> Tensors:
+def tensors_in(tree: Any, what: str, flags: bool = False, modules_as_dicts: bool = False) -> Tensors:
     """List the tensors in `tree`, and give the function that puts others in their places.
 
     Numbers and arrays become constants. In a module the tensors are its parameters; the module that others are put
-    into is a copy, which shares everything else with the original. None stays None.
+    into is a copy, which shares everything else with the original (or, on demand, a dict by name). None stays None.
+
+    Parameters
+    ----------
+    flags : bool
+        Whether anything else may be there, too, and stays what it is.
 
     Raises
     ------
     TypeError
-        If there is anything else; the message begins with `what`.
+        If there is anything else, and it may not; the message begins with `what`.
     """
     places = list(leaves(tree))
     tensors: list[Tensor] = []
     counts: list[int] = []
     for x in places:
-        found = _tensors_of(x, what)
+        found = _tensors_of(x, what, flags)
         tensors += found
         counts.append(len(found))
 
     def rebuild(others: Sequence[Any]) -> Any:
         given = iter(others)
         groups = iter([[next(given) for _ in range(count)] for count in counts])
-        return rebuilt(tree, lambda x: _replaced(x, next(groups)))
+        return rebuilt(tree, lambda x: _replaced(x, next(groups), modules_as_dicts))
 
     return tensors, rebuild
 
 
-def _tensors_of(x: Any, what: str) -> list[Tensor]:
+def _tensors_of(x: Any, what: str, flags: bool) -> list[Tensor]:
     if x is None:
         return []
     if isinstance(x, Tensor):
@@ -57,30 +64,34 @@ def _tensors_of(x: Any, what: str) -> list[Tensor]:
         return list(x)
     if isinstance(x, (int, float, np.ndarray, np.generic, NDArray)) and not isinstance(x, bool):
         return [Tensor(x, requires_grad=False)]
+    if flags:
+        return []
     raise TypeError(f"{what}: tensors, numbers, or lists, tuples, dicts and modules of them; not {type(x).__name__}")
 
 
-def _replaced(x: Any, others: list[Any]) -> Any:
-    if x is None:
-        return None
+def _replaced(x: Any, others: list[Any], modules_as_dicts: bool) -> Any:
     if isinstance(x, TensorTuple):
         return tuple(others)
-    if not isinstance(x, Module):
-        return others[0]
-    return with_parameters(x, dict(zip(map(id, x.parameters()), others)))
+    if isinstance(x, Module):
+        if modules_as_dicts:
+            return dict(zip([name for name, _ in x.named_parameters()], others))
+        return with_parameters(x, dict(zip(map(id, x.parameters()), others)))
+    return others[0] if others else x
 
 
 def with_parameters(module: Module, others: dict[int, Any]) -> Module:
     """A copy of `module` and the modules in it, with ``others[id(p)]`` in the place of each parameter p that has one.
 
-    Everything else is shared with the original: running statistics that the copy updates are the original's.
+    Everything else is shared with the original: running statistics that the copy updates are the original's. A method
+    of a copied module that is kept as an attribute becomes the copy's; a function that uses a module in another way, a
+    closure, uses the original.
     """
     copies: dict[int, Module] = {}
 
     def copied(value: Any) -> Any:
         if isinstance(value, Tensor):
             other = others.get(id(value), value)
-            if isinstance(value, Parameter) and not isinstance(other, Parameter):
+            if isinstance(value, Parameter) and isinstance(other, Tensor) and not isinstance(other, Parameter):
                 other = Parameter.make_from_op(Alias(), (other,))
             return other
         if isinstance(value, Module):
@@ -88,20 +99,23 @@ def with_parameters(module: Module, others: dict[int, Any]) -> Module:
                 copies[id(value)] = copy = object.__new__(type(value))
                 vars(copy).update({name: copied(item) for name, item in vars(value).items()})
             return copies[id(value)]
+        if isinstance(value, MethodType) and isinstance(value.__self__, Module):
+            return MethodType(value.__func__, copied(value.__self__))
         return rebuilt(value, copied) if isinstance(value, (list, tuple, dict)) else value
 
     return copied(module)  # type: ignore[no-any-return]
 
 
-def matching(given: Any, tensors: Sequence[Tensor], what: str, of: str) -> list[Tensor]:
-    """The tensors in `given`, one for each of `tensors`, of its shape and in its dtype.
+def matching(given: Any, tree: Any, what: str, of: str) -> list[Tensor]:
+    """The tensors in `given`, in the order of those in `tree`, of their shapes and in their dtypes.
 
     Raises
     ------
     ValueError
-        If number or shapes differ; the message says that there must be one `what` for each `of`.
+        If structure or shapes differ; the message says that there must be one `what` for each `of`.
     """
-    others, _ = tensors_in(given, what)
+    tensors = tensors_in(tree, of)[0]
+    others = [x for leaf in _alongside(tree, given, what, of) for x in _tensors_of(leaf, what, False)]
     if len(others) != len(tensors):
         raise ValueError(f"there must be one {what} for each {of}: {len(tensors)}, got {len(others)}")
     for position, (x, other) in enumerate(zip(tensors, others)):
@@ -113,10 +127,29 @@ def matching(given: Any, tensors: Sequence[Tensor], what: str, of: str) -> list[
     ]
 
 
+def _alongside(tree: Any, other: Any, what: str, of: str) -> Iterator[Any]:
+    """What is in `other` in the places of what is in `tree`; dicts by key."""
+    if isinstance(tree, dict):
+        if not isinstance(other, dict) or tree.keys() != other.keys():
+            keys = sorted(map(str, other)) if isinstance(other, dict) else type(other).__name__
+            raise ValueError(f"there must be one {what} for each {of}: a dict of {sorted(map(str, tree))}, got {keys}")
+        for key, item in tree.items():
+            yield from _alongside(item, other[key], what, of)
+    elif isinstance(tree, (list, tuple)):
+        if not isinstance(other, (list, tuple)) or len(tree) != len(other):
+            got = len(other) if isinstance(other, (list, tuple)) else type(other).__name__
+            raise ValueError(f"there must be one {what} for each {of}: {len(tree)}, got {got}")
+        for item, other_item in zip(tree, other):
+            yield from _alongside(item, other_item, what, of)
+    else:
+        yield from leaves(other)
+
+
 def tree_map(function: Callable[..., Any], tree: Any, *trees: Any) -> Any:
     """Apply `function` to the tensors of structures that are alike, one from each, and give the results as a structure.
 
-    ``tree_map(lambda p, g: p - 0.1 * g, parameters, gradients)`` is a step of gradient descent.
+    ``tree_map(lambda p, g: p - 0.1 * g, parameters, gradients)``, within `no_grad`, is a step of gradient descent. The
+    parameters of a module that comes out require a gradient as those that went in, within `no_grad` too.
 
     Raises
     ------
@@ -124,10 +157,18 @@ def tree_map(function: Callable[..., Any], tree: Any, *trees: Any) -> Any:
         If the structures hold different numbers of tensors.
     """
     tensors, rebuild = tensors_in(tree, "tree_map")
-    others = [tensors_in(other, "tree_map")[0] for other in trees]
+    others = [
+        [x for leaf in _alongside(tree, other, "tensor", "tensor") for x in _tensors_of(leaf, "tree_map", False)]
+        for other in trees
+    ]
     if any(len(other) != len(tensors) for other in others):
         raise ValueError(f"tree_map: the structures hold {[len(tensors), *map(len, others)]} tensors; they must agree")
-    return rebuild([function(*xs) for xs in zip(tensors, *others)])
+    result = rebuild([function(*xs) for xs in zip(tensors, *others)])
+    if not modes.grad_enabled:
+        for old, new in zip(tensors, tensors_in(result, "tree_map", flags=True)[0]):
+            if isinstance(new, Parameter):
+                new.requires_grad = old.requires_grad
+    return result
 
 
 def functional_call(module: Module, parameters: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -136,7 +177,7 @@ def functional_call(module: Module, parameters: dict[str, Any], *args: Any, **kw
     Parameters
     ----------
     module : Module
-        Is left as it is.
+        Is left as it is, but for running statistics.
     parameters : dict
         Tensors by name, as in ``dict(module.named_parameters())``; those that are not given stay the module's own.
     """
@@ -144,6 +185,7 @@ def functional_call(module: Module, parameters: dict[str, Any], *args: Any, **kw
     unknown = sorted(set(parameters) - set(own))
     if unknown:
         raise ValueError(f"functional_call: {type(module).__name__} has no parameters {unknown}; it has {sorted(own)}")
+    parameters = {name: x if isinstance(x, Tensor) else Tensor(x) for name, x in parameters.items()}
     for name, other in parameters.items():
         if other.shape != own[name].shape:
             raise ValueError(f"functional_call: {name} has shape {own[name].shape}; got {other.shape}")

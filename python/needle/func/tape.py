@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import Any
 
 from ..autograd import Tensor
@@ -19,6 +20,7 @@ __all__ = ["GradientTape"]
 
 #: How many tapes are watching tensors that require no gradient otherwise.
 _WATCHING: dict[Tensor, int] = {}
+_LOCK = Lock()
 
 
 class GradientTape:
@@ -60,21 +62,23 @@ class GradientTape:
         if self._block is not None:
             self._block.close()
             self._block = None
-        for x in self._watched:
-            _WATCHING[x] -= 1
-            if not _WATCHING[x]:
-                del _WATCHING[x]
-                x.requires_grad = False
+        with _LOCK:
+            for x in self._watched:
+                _WATCHING[x] -= 1
+                if not _WATCHING[x]:
+                    del _WATCHING[x]
+                    x.requires_grad = False
 
     def watch(self, tensors: Any) -> None:
         """Let tensors, or structures of them, that require no gradient be differentiated by, in this block."""
         if self._block is None:
             raise RuntimeError("GradientTape.watch: the tape records only within its block: with tape: ...")
         for x in tensors_in(tensors, "GradientTape.watch takes")[0]:
-            if x not in self._watched and (x in _WATCHING or not x.requires_grad):
-                self._watched[x] = None
-                _WATCHING[x] = _WATCHING.get(x, 0) + 1
-                x.requires_grad = True
+            with _LOCK:
+                if x not in self._watched and (x in _WATCHING or not x.requires_grad):
+                    self._watched[x] = None
+                    _WATCHING[x] = _WATCHING.get(x, 0) + 1
+                    x.requires_grad = True
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -117,12 +121,13 @@ class GradientTape:
         """
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(f"unconnected_gradients must be 'none' or 'zero', not {unconnected_gradients!r}")
-        ys, _ = tensors_in(target, "GradientTape.gradient differentiates")
+        with keeping_graph(True):
+            ys, _ = tensors_in(target, "GradientTape.gradient differentiates")
         adjoints = [ones_like(y) for y in ys]
         if output_gradients is not None:
-            adjoints = matching(output_gradients, ys, "output gradient", "target")
+            adjoints = matching(output_gradients, target, "output gradient", "target")
         xs, rebuild = tensors_in(sources, "GradientTape.gradient differentiates by")
-        self._use()
+        self._check_use()
         shares = self._walk(ys, adjoints, xs, create_graph)
         return rebuild(list(zeros_for(shares, xs)) if unconnected_gradients == "zero" else shares)
 
@@ -134,7 +139,8 @@ class GradientTape:
         Tensor or structure
             Of shape (*target.shape, *source.shape), in the structure of `sources`; zeros where there is no dependence.
         """
-        self._use()
+        self._check_use()
+        _check_tensor("jacobian: the target", target)
         xs, rebuild = tensors_in(sources, "GradientTape.jacobian differentiates by")
         rows = vmap(lambda u: tuple(zeros_for(self._walk([target], [u], xs), xs)))(unit_vectors(target))
         return rebuild([row.reshape((*target.shape, *x.shape)) for row, x in zip(rows, xs)])
@@ -152,11 +158,13 @@ class GradientTape:
         Tensor
             Of shape (n, *out, *in); it takes as many adjoints as one example of the target has elements.
         """
+        self._check_use()
+        _check_tensor("batch_jacobian: the target", target)
+        _check_tensor("batch_jacobian: the source", source)
         if not target.shape or target.shape[:1] != source.shape[:1]:
             raise ValueError(
                 f"batch_jacobian: target {target.shape} and source {source.shape} must hold equally many examples"
             )
-        self._use()
 
         def rows(u: Tensor) -> Tensor:
             adjoint = broadcast_to(u, target.shape)
@@ -173,21 +181,37 @@ class GradientTape:
     ) -> list[Any]:
         if create_graph is None:
             create_graph = bool(modes.differentiating and modes.grad_enabled)
-        released = [x for x in self._watched if not x.requires_grad]
-        for x in released:
-            x.requires_grad = True
-        try:
+        with self._watching_again():
             connected = [x for x in xs if x.requires_grad]
             with keeping_graph(create_graph):
                 found = dict(zip(connected, gradients(ys, adjoints, connected, through=True)))
-        finally:
-            for x in released:
-                x.requires_grad = False
+        self._used = True
         return [found.get(x) for x in xs]
 
-    def _use(self) -> None:
+    @contextmanager
+    def _watching_again(self) -> Iterator[None]:
+        """Within the block, what was watched requires a gradient, as when it was."""
+        with _LOCK:
+            for x in self._watched:
+                _WATCHING[x] = _WATCHING.get(x, 0) + 1
+                x.requires_grad = True
+        try:
+            yield
+        finally:
+            with _LOCK:
+                for x in self._watched:
+                    _WATCHING[x] -= 1
+                    if not _WATCHING[x]:
+                        del _WATCHING[x]
+                        x.requires_grad = False
+
+    def _check_use(self) -> None:
         if self._used and not self.persistent:
             raise RuntimeError(
                 "this GradientTape has given its gradients; ndl.GradientTape(persistent=True) gives them several times"
             )
-        self._used = True
+
+
+def _check_tensor(what: str, x: Any) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"GradientTape.{what} must be a Tensor, not {type(x).__name__}")

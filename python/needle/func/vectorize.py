@@ -49,7 +49,9 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
     @wraps(f, updated=())
     def batched(*args: Any, **kwargs: Any) -> Any:
         axes = _axes_for(in_axes, args)
-        tensors, rebuild = tensors_in(args, "vmap takes")
+        if not isinstance(out_axes, int):
+            raise TypeError(f"vmap: out_axes must be one int, for all results; not {out_axes!r}")
+        tensors, rebuild = tensors_in(args, "vmap takes", flags=True)
         wholes = [_axis_first(x, axis) for x, axis in zip(tensors, axes)]
         sizes = {whole.shape[0] for whole, axis in zip(wholes, axes) if axis is not None}
         if len(sizes) != 1:
@@ -62,7 +64,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: int = 0) -> Callable
         examples = [x if axis is None else batching.example(type(x), x) for x, axis in zip(wholes, axes)]
         with interpreting(batching):
             output = f(*rebuild(examples), **kwargs)
-        ys, rebuild_output = tensors_in(output, "vmap: the function gives")
+            ys, rebuild_output = tensors_in(output, "vmap: the function gives")
         return rebuild_output([_axis_back(batching.whole_of(y), out_axes) for y in ys])
 
     return batched
@@ -77,7 +79,7 @@ def _axes_for(in_axes: Any, args: tuple[Any, ...]) -> list[int | None]:
 
 def _spread(axes: Any, tree: Any) -> list[int | None]:
     if axes is None or isinstance(axes, int):
-        found = tensors_in(tree, "vmap takes")[0]
+        found = tensors_in(tree, "vmap takes", flags=True)[0]
         return [axes] * len(found)
     if isinstance(axes, dict) and isinstance(tree, dict) and axes.keys() == tree.keys():
         return [axis for key, item in tree.items() for axis in _spread(axes[key], item)]

@@ -29,7 +29,7 @@ class ElementwiseOp(Elementwise, TensorOp):
 def match(a: Tensor, b: Tensor, name: str) -> tuple[Tensor, Tensor]:
     """`a` and `b` in one shape and dtype, through `Cast` and `BroadcastTo` nodes; errors say the function's `name`."""
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
-        like = a if isinstance(a, Tensor) else b
+        like = a if isinstance(a, Tensor) else b if isinstance(b, Tensor) else None
         a, b = as_tensor(a, like), as_tensor(b, like)
     x, y = a.form(), b.form()
     if x.dtype != y.dtype:

@@ -35,6 +35,9 @@ class MatMul(Multilinear, TensorOp):
         from .shape import reshape
 
         a, b = inputs
+        if min(x.ndim - is_batched for x, is_batched in zip(inputs, batched)) < 2:
+            shapes = [x.shape[is_batched:] for x, is_batched in zip(inputs, batched)]
+            raise ValueError(f"matmul: both operands need two axes or more, got {shapes[0]} and {shapes[1]}")
         if batched == (True, False) and b.ndim == 2:
             rows = reshape(a, (size * prod(a.shape[1:-1]), a.shape[-1]))
             return reshape(self(rows, b), (*a.shape[:-1], b.shape[-1]))
