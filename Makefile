@@ -11,6 +11,7 @@ TORCH_INDEX ?=
 
 # Tests of what stands above the arrays: they run on NumPy's arrays too.
 ON_NUMPY := $(addprefix tests/,test_api.py test_api_signatures.py test_bad_input.py autograd func ops nn init optim data)
+ON_NUMPY += $(addprefix tests/debug/test_,record.py names.py anomaly.py check.py profile.py summary.py)
 ON_NUMPY += $(addprefix tests/apps/,test_simple_ml.py test_mlp_resnet.py)
 
 .PHONY: help build test mnist bench lint sanitize clean

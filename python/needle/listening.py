@@ -104,15 +104,6 @@ def announcing(begin: str, end: str, what: Any) -> Iterator[None]:
         announce(end, what)
 
 
-@contextmanager
-def timed() -> Iterator[list[float]]:
-    """The list holds, after the block, how many seconds it took."""
-    seconds: list[float] = []
-    start = perf_counter()
-    yield seconds
-    seconds.append(perf_counter() - start)
-
-
 class Announced:
     """Eager mode while somebody listens: what `Value.make_from_op` does by itself, and told."""
 
@@ -122,12 +113,13 @@ class Announced:
 
         arrays = [x.realize_cached_data() for x in inputs]
         node = kind.__new__(kind)
-        with timed() as seconds:
-            node.cached_data = settled(op.compute(*arrays))
+        start = perf_counter()
+        node.cached_data = settled(op.compute(*arrays))
+        seconds = perf_counter() - start
         node.requires_grad = modes.grad_enabled and any(x.requires_grad for x in inputs)
         if node.requires_grad:
             node.op, node.inputs, node.stamps = op, inputs, stamps([*arrays, node.cached_data])
-        announce("computed", node, op, inputs, *seconds)
+        announce("computed", node, op, inputs, seconds)
         announce("made", node, op, inputs)
         return node
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from .backend_selection import settled, stamp, stamps
-from .listening import announce, listeners, timed
+from .listening import announce, listeners
 
 if TYPE_CHECKING:
     from .autograd import Op, V, Value
@@ -174,10 +175,11 @@ def _compute(node: Value) -> None:
                 "in place after this lazy node was made and before it was computed; compute the node first"
             )
     arrays = [x.cached_data for x in node.inputs]
-    with timed() as seconds:
-        node.cached_data = settled(node.op.compute(*arrays))
+    start = perf_counter()
+    node.cached_data = settled(node.op.compute(*arrays))
+    seconds = perf_counter() - start
     node.stamps = stamps([*arrays, node.cached_data])
     if listeners:
-        announce("computed", node, node.op, node.inputs, *seconds)
+        announce("computed", node, node.op, node.inputs, seconds)
     if not node.requires_grad:
         node.op, node.inputs, node.stamps = None, (), node.stamps[-1:]

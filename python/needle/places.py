@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import NamedTuple
 
 #: Code in this folder is the library's; all other is the user's.
 PACKAGE = str(Path(__file__).parent)
+
+#: That, and what the library's blocks go through.
+LIBRARY = (PACKAGE, contextlib.__file__)
 
 
 class Line(NamedTuple):
@@ -45,7 +49,7 @@ def here() -> Place:
     """The place where the program is now."""
     frame = sys._getframe(1)
     between: list[Line] = []
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARY):
         between.append(Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     user = Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

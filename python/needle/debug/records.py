@@ -1,0 +1,192 @@
+"""What a recording is made of: events and nodes, as plain records that hold no part of the graph."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..places import Place
+
+#: All kinds of events. `seen`: a node that was there before appears; `written`: its data was changed in place since.
+KINDS = (
+    "seen",
+    "made",
+    "computed",
+    "share",
+    "freed",
+    "replaced",
+    "written",
+    "entered",
+    "left",
+    "backward_began",
+    "backward_ended",
+    "stepped",
+)
+
+
+@dataclass(slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes
+    ----------
+    index : int
+        Its position in ``trace.events``.
+    kind : str
+        One of `KINDS`.
+    place : Place
+        The user's line, and the lines of the library that were called from there.
+    node : int or None
+        The number of the node it is about: for a share, the node that receives it.
+    op : str
+        The class of the op of the node that was made or computed; of a share, that of the consumer.
+    inputs : tuple of int
+        Of a node that was made or computed.
+    value : int or None
+        Which recorded value the node has from here on; ``trace.value(node, at=index)`` gives it.
+    seconds : float or None
+        How long computing took.
+    nbytes : int or None
+        How many bytes were computed, or are the new data.
+    share : int or None
+        The node that is the share; None also if the consumer's gradient has none for this input.
+    consumer : int or None
+        The node that handed the share to one of its inputs, and `position`, which one.
+    position : int or None
+    walk : int or None
+        Of a share: the index of the event with which its backward walk began.
+    module : str
+        The path of the module within which it happened, or which is entered or left; ``""`` for the outermost.
+    what : str
+        The class of the module or optimizer.
+    """
+
+    index: int
+    kind: str
+    place: Place
+    node: int | None = None
+    op: str = ""
+    inputs: tuple[int, ...] = ()
+    value: int | None = None
+    seconds: float | None = None
+    nbytes: int | None = None
+    share: int | None = None
+    consumer: int | None = None
+    position: int | None = None
+    walk: int | None = None
+    module: str = ""
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.index:6d}  {self.told()}  at {self.place}"
+
+    def told(self) -> str:
+        """What happened, in a few words, without its place."""
+        number = "" if self.node is None else f"#{self.node}"
+        if self.kind in ("made", "computed"):
+            took = "" if self.seconds is None else f" in {self.seconds * 1e6:.0f} us, {self.nbytes} bytes"
+            return f"{self.kind} {number} = {self.op}({', '.join(f'#{i}' for i in self.inputs)}){took}"
+        if self.kind == "share":
+            given = "no share" if self.share is None else f"share #{self.share}"
+            return f"{given} for {number} from #{self.consumer} {self.op}, input {self.position}"
+        if self.kind in ("entered", "left"):
+            return f"{self.kind} {self.what} {self.module}".rstrip()
+        return f"{self.kind} {number or self.what}".replace("_", " ")
+
+
+@dataclass(slots=True)
+class Node:
+    """A node of the graph as it was recorded.
+
+    Attributes
+    ----------
+    number : int
+        Nodes are numbered in the order in which they appeared, from 1.
+    kind : str
+        Tensor, Parameter or TensorTuple.
+    op : str
+        The class of its op; empty for a leaf, and for a node that was there before and keeps none.
+    attributes : str
+        Those of the op, such as ``axes=(1,)``.
+    inputs : tuple of int
+        What it was made from.
+    shape : tuple
+    dtype : str
+    place : Place
+        Where it was made, or, if it was there before, where it first appeared.
+    made : bool
+        Whether it was made during the recording.
+    requires_grad : bool
+    module : str
+        The path of the module within which it was made.
+    name : str
+        Empty if it has none.
+    """
+
+    number: int
+    kind: str
+    op: str
+    attributes: str
+    inputs: tuple[int, ...]
+    shape: tuple[Any, ...]
+    dtype: str
+    place: Place
+    made: bool
+    requires_grad: bool
+    module: str = ""
+    name: str = ""
+    named_by: int = 0
+    ref: weakref.ref[Any] | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.described()}  at {self.place}"
+
+    def described(self) -> str:
+        """What it is, without its place."""
+        name = f" {self.name!r}" if self.name else ""
+        return f"#{self.number}{name} {self.shape} {self.dtype} = {self.formula()}"
+
+    def formula(self) -> str:
+        """Its op and inputs, or what kind of leaf it is."""
+        if not self.op:
+            return self.kind
+        return f"{self.op}({', '.join([*(f'#{i}' for i in self.inputs), *filter(None, [self.attributes])])})"
+
+
+class Listing(list[Any]):
+    """A list that prints one record a line, at most 40 of them: the first and the last."""
+
+    def __init__(self, records: Iterable[Any] = (), title: str = "", show: Callable[[Any], str] = str) -> None:
+        super().__init__(records)
+        self.title = title
+        self.show = show
+
+    def __str__(self) -> str:
+        lines = shortened([self.show(record) for record in self], 40)
+        return "\n".join([self.title, *lines] if self.title else lines)
+
+
+def shortened(lines: list[str], most: int) -> list[str]:
+    """The first and the last lines, and between them how many were left out."""
+    if len(lines) <= most:
+        return lines
+    half = most // 2
+    return [*lines[:half], f"   ... {len(lines) - 2 * half} more ...", *lines[-half:]]
+
+
+def attributes_of(op: Any) -> str:
+    """The attributes of an op in a few words: numbers, strings and tuples of them; of all else the class."""
+    return ", ".join(f"{name}={_word(value)}" for name, value in getattr(op, "__dict__", {}).items())
+
+
+def _word(value: Any, depth: int = 2) -> str:
+    if value is None or isinstance(value, (bool, int, float, slice)):
+        return repr(value) if not isinstance(value, slice) else f"{value.start}:{value.stop}:{value.step}"
+    if isinstance(value, str):
+        return repr(value if len(value) <= 20 else value[:17] + "...")
+    if isinstance(value, (tuple, list)) and depth:
+        words = [_word(item, depth - 1) for item in value[:6]] + ["..."] * (len(value) > 6)
+        return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
+    return type(value).__name__
