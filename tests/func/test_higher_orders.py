@@ -235,10 +235,10 @@ def test_an_operator_of_tuples_with_nothing_but_a_gradient_moves_forward(mode):
     assert hvp(lambda a: g(a, b).sum(), (a,), (constant([1.0]),)).numpy() == [6]
 
 
-def test_a_graph_of_100_000_nodes_moves_forward():
+def test_a_graph_of_40_000_nodes_moves_forward():
     def chain(x: Any) -> Any:
-        for _ in range(50_000):
+        for _ in range(20_000):
             x = x * 1.00001 + 0.1
         return x
 
-    assert np.isclose(jvp_at(chain, constant(1.0)).item(), 1.00001**50_000)
+    assert np.isclose(jvp_at(chain, constant(1.0)).item(), 1.00001**20_000)
