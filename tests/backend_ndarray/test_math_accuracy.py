@@ -4,11 +4,6 @@ The reference for float32 is float64, for float64 the long double of the C libra
 more is allowed, for the reference's own error). Every instruction set of this processor is measured.
 """
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -17,7 +12,6 @@ from tests.backend_ndarray.kernel_checks import INEXACT, ulp_error
 
 FUNCTIONS = ("exp", "log", "tanh", "sigmoid", "sin", "cos")
 DTYPES = ("float32", "float64")
-ISAS = ("baseline", "avx2", "avx512")
 
 CPU = kernels_of("cpu")
 
@@ -110,20 +104,3 @@ def test_an_element_has_the_same_bits_wherever_it_falls(name, dtype):
         assert same_bits(evaluate(name, x[start:stop]), together[start:stop]).all()
     alone = np.concatenate([evaluate(name, x[i : i + 1]) for i in range(850, x.size)])
     assert same_bits(alone, together[850:]).all()
-
-
-@pytest.mark.parametrize("isa", ISAS[:-1])
-def test_lower_instruction_sets_are_as_exact(isa):
-    if CPU.isa() not in ISAS[ISAS.index(isa) + 1 :]:
-        pytest.skip("not lower than the active instruction set, which the tests above measure")
-    environment = os.environ | {"NEEDLE_ISA": isa, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    arguments = ["-q", "-x", "-k", "not lower", "-p", "no:cacheprovider", "--no-header", __file__]
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-5000:]

@@ -1,11 +1,7 @@
 """The matrix product of cpu(): right at every edge of its tiles, the same with any number of threads."""
 
 import itertools
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -336,32 +332,3 @@ def test_many_threads_of_the_caller_at_once(cpu):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda call: call.run(cpu).tobytes(), calls * 3))
     assert together == alone * 3
-
-
-#: The tests of what differs from one instruction set to another: the vectors, and so the edges.
-EDGE_TESTS = "any_shape and cpu or each_rung or every_height or rows-columns-rows or nan"
-ISAS = ["baseline", "avx2", "avx512"]
-
-
-@pytest.mark.skipif("NEEDLE_ISA" in os.environ, reason="runs these very tests")
-@pytest.mark.parametrize("isa", ISAS)
-def test_with_a_lower_instruction_set(cpu, isa):
-    if isa not in ISAS[: ISAS.index(cpu.isa())]:
-        pytest.skip("not lower than the active instruction set, which the tests above run with")
-    environment = os.environ | {"NEEDLE_ISA": isa, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "--no-header",
-        __file__,
-        "-k",
-        EDGE_TESTS,
-    ]
-    root = Path(__file__).parents[2]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root, check=False)
-    assert result.returncode == 0, result.stdout[-5000:]
