@@ -34,9 +34,9 @@ def check(device, call):
 def property_test(examples):
     """Settings for `examples` calls; however slow a busy machine makes them, they are no failure.
 
-    A quarter of them where these tests run once more, with another instruction set.
+    An eighth of them where these tests run once more, with another instruction set.
     """
-    examples = examples // 4 if "NEEDLE_ISA" in os.environ else examples
+    examples = examples // 8 if "NEEDLE_ISA" in os.environ else examples
     return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
