@@ -41,90 +41,90 @@ def property_test(examples):
 
 
 @pytest.mark.parametrize("name", spec.UNARY)
-@property_test(40)
+@property_test(25)
 @given(data=st.data())
 def test_unary(device, name, data):
     check(device, data.draw(cases.elementwise_calls(f"ewise_{name}", inputs=1)))
 
 
 @pytest.mark.parametrize("name", spec.BINARY | spec.COMPARISON)
-@property_test(40)
+@property_test(25)
 @given(data=st.data())
 def test_binary(device, name, data):
     check(device, data.draw(cases.elementwise_calls(f"ewise_{name}", inputs=2)))
 
 
 @pytest.mark.parametrize("name", spec.BINARY | spec.COMPARISON | spec.REVERSED)
-@property_test(40)
+@property_test(25)
 @given(data=st.data())
 def test_scalar(device, name, data):
     check(device, data.draw(cases.elementwise_calls(f"scalar_{name}", inputs=1)))
 
 
 @pytest.mark.parametrize("name", ["reduce_sum", "reduce_max", "reduce_min", "reduce_argmax"])
-@property_test(100)
+@property_test(60)
 @given(data=st.data())
 def test_reduction(device, name, data):
     check(device, data.draw(cases.reduction_calls(name)))
 
 
-@property_test(100)
+@property_test(60)
 @given(call=cases.logsumexp_calls())
 def test_logsumexp(cpu, call):
     check(cpu, call)
 
 
-@property_test(100)
+@property_test(60)
 @given(call=cases.softmax_calls())
 def test_softmax(cpu, call):
     check(cpu, call)
 
 
 @pytest.mark.parametrize("name", cases.OPTIMIZERS)
-@property_test(100)
+@property_test(60)
 @given(data=st.data())
 def test_optimizer(cpu, name, data):
     check(cpu, data.draw(cases.optimizer_calls(name)))
 
 
-@property_test(100)
+@property_test(60)
 @given(call=cases.copy_calls())
 def test_copy(device, call):
     check(device, call)
 
 
-@property_test(100)
+@property_test(60)
 @given(call=cases.where_calls())
 def test_where(device, call):
     check(device, call)
 
 
-@property_test(100)
+@property_test(60)
 @given(call=cases.matmul_calls())
 def test_matmul(device, call):
     check(device, call)
 
 
 @pytest.mark.parametrize("name", ["gather", "scatter_add"])
-@property_test(100)
+@property_test(60)
 @given(data=st.data())
 def test_indexing(device, name, data):
     check(device, data.draw(cases.indexing_calls(name)))
 
 
-@property_test(40)
+@property_test(25)
 @given(call=cases.one_hot_calls())
 def test_one_hot(device, call):
     check(device, call)
 
 
-@property_test(40)
+@property_test(25)
 @given(call=cases.fill_calls())
 def test_fill(device, call):
     check(device, call)
 
 
-@property_test(100)
+@property_test(60)
 @given(call=cases.from_numpy_calls())
 def test_from_numpy(device, call):
     check(device, call)

@@ -35,7 +35,7 @@ def test_every_operator_has_random_calls():
 
 @pytest.mark.parametrize("op", sorted(operator_classes(), key=lambda op: op.__name__), ids=lambda op: op.__name__)
 @settings(
-    max_examples=10 if BACKEND == "nd" else 5,
+    max_examples=7 if BACKEND == "nd" else 4,
     deadline=None,
     derandomize=True,
     database=None,
