@@ -147,8 +147,8 @@ class Op:
                     f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
                 )
         if listeners:
-            for x, grad in zip(node.inputs, gradients):
-                announce("share", x, grad, node)
+            for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
+                announce("share", x, grad, node, position)
         return gradients
 
     def __repr__(self) -> str:

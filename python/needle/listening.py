@@ -7,7 +7,7 @@ empty list where something could be announced. While somebody listens, compiled 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -33,8 +33,8 @@ class Listener:
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """The data of `node` is there; computing it took so long. In eager mode this comes before `made`."""
 
-    def share(self, node: Value, share: Any, consumer: Value) -> None:
-        """In a backward walk `consumer` handed `node`, one of its inputs, a share of the adjoint (None for none)."""
+    def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
+        """In a backward walk `consumer` handed `node`, its input `position`, a share of the adjoint (None for none)."""
 
     def freed(self, node: Value) -> None:
         """A backward walk let go of the inputs of `node`."""
@@ -45,14 +45,14 @@ class Listener:
     def entered(self, module: Any) -> None:
         """`module` is called."""
 
-    def left(self, module: Any) -> None:
-        """The call of `module` has ended, maybe by an error."""
+    def left(self, module: Any, output: Any) -> None:
+        """The call of `module` has ended and gave `output`: None if it ended by an error."""
 
-    def backward_began(self, tensor: Value) -> None:
-        """``tensor.backward()`` was called."""
+    def backward_began(self, outputs: Sequence[Value]) -> None:
+        """A backward walk from `outputs` begins: of ``y.backward()``, of a functional derivative, or of a tape."""
 
-    def backward_ended(self, tensor: Value) -> None:
-        """``tensor.backward()`` has ended, maybe by an error."""
+    def backward_ended(self, outputs: Sequence[Value]) -> None:
+        """It has ended, maybe by an error."""
 
     def stepped(self, optimizer: Any) -> None:
         """`optimizer` has changed its parameters."""
@@ -92,16 +92,27 @@ def listening(listener: Listener) -> Iterator[Listener]:
 
 
 @contextmanager
-def announcing(begin: str, end: str, what: Any) -> Iterator[None]:
-    """Announce the beginning and the end of a block, if somebody listens."""
+def walking(outputs: Sequence[Value]) -> Iterator[None]:
+    """Announce the beginning and the end of a backward walk, if somebody listens."""
     if not listeners:
         yield
         return
-    announce(begin, what)
+    announce("backward_began", outputs)
     try:
         yield
     finally:
-        announce(end, what)
+        announce("backward_ended", outputs)
+
+
+def call_announced(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call ``module.forward``, and announce that the module is entered and left."""
+    announce("entered", module)
+    output = None
+    try:
+        output = module.forward(*args, **kwargs)
+    finally:
+        announce("left", module, output)
+    return output
 
 
 class Announced:

@@ -6,13 +6,14 @@ import contextlib
 import linecache
 import sys
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 #: Code in this folder is the library's; all other is the user's.
 PACKAGE = str(Path(__file__).parent)
 
-#: That, and what the library's blocks go through.
-LIBRARY = (PACKAGE, contextlib.__file__)
+#: Context managers of the library go through this file.
+_BLOCKS = contextlib.__file__
 
 
 class Line(NamedTuple):
@@ -45,12 +46,46 @@ class Place(NamedTuple):
         return str(self.user)
 
 
-def here() -> Place:
-    """The place where the program is now."""
+class _Spot(NamedTuple):
+    """An instruction: its code, which is held so that no other code gets its identity, and its line."""
+
+    code: CodeType
+    line: Line
+    is_user: bool
+
+
+_spots: dict[tuple[int, int], _Spot] = {}
+
+
+def _spot(frame: FrameType) -> _Spot:
+    """The instruction that a frame is at; each is looked up once."""
+    code = frame.f_code
+    found = _spots.get((id(code), frame.f_lasti))
+    if found is None:
+        line = Line(code.co_filename, frame.f_lineno, code.co_name)
+        found = _Spot(code, line, not code.co_filename.startswith((PACKAGE, _BLOCKS)))
+        _spots[id(code), frame.f_lasti] = found
+    return found
+
+
+def here(without: tuple[str, ...] = ()) -> Place:
+    """The place where the program is now; `without` the library's lines in files whose names begin like these."""
     frame = sys._getframe(1)
-    between: list[Line] = []
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARY):
-        between.append(Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
+    library: list[Line] = []
+    spot = _spot(frame)
+    while not spot.is_user and frame.f_back is not None:
+        if not spot.line.filename.startswith((_BLOCKS, *without)):
+            library.append(spot.line)
         frame = frame.f_back
-    user = Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-    return Place(user, tuple(reversed(between)))
+        spot = _spot(frame)
+    return Place(spot.line, tuple(reversed(library)))
+
+
+def users_line() -> Line:
+    """The user's line alone."""
+    frame = sys._getframe(1)
+    spot = _spot(frame)
+    while not spot.is_user and frame.f_back is not None:
+        frame = frame.f_back
+        spot = _spot(frame)
+    return spot.line

@@ -40,20 +40,14 @@ def each_time(action: Callable[[], T]) -> T:
     return action() if active.recorder is None else active.recorder.each_time(action)
 
 
-class _Diary:
-    """A recorder that notes what actions give, or reads it out again; all else it passes on to the recorder behind."""
+class _Between:
+    """A recorder that passes on to the one behind it what it is told; subclasses do something of their own with it."""
 
-    def __init__(self, values: list[Any], reading: bool) -> None:
+    def __init__(self) -> None:
         self.behind = active.recorder
-        self.values = values
-        self.pages = iter(values) if reading else None
 
     def each_time(self, action: Callable[[], T]) -> T:
-        if self.pages is not None:
-            return next(self.pages)  # type: ignore[no-any-return]
-        value = action() if self.behind is None else self.behind.each_time(action)
-        self.values.append(value)
-        return value
+        return action() if self.behind is None else self.behind.each_time(action)
 
     def module_called(self, module: Any) -> None:
         if self.behind is not None:
@@ -64,29 +58,59 @@ class _Diary:
             self.behind.value_read(what)
 
 
+class _Notes(_Between):
+    """Notes down what actions give."""
+
+    def __init__(self, values: list[Any]) -> None:
+        super().__init__()
+        self.values = values
+
+    def each_time(self, action: Callable[[], T]) -> T:
+        self.values.append(super().each_time(action))
+        return self.values[-1]  # type: ignore[no-any-return]
+
+
+class _Repeats(_Between):
+    """Something is done again: actions are not done, but give what they gave, if that was noted down."""
+
+    def __init__(self, values: list[Any] | None) -> None:
+        super().__init__()
+        self.pages = None if values is None else iter(values)
+
+    def each_time(self, action: Callable[[], T]) -> T:
+        return action() if self.pages is None else next(self.pages)
+
+
 @contextmanager
-def _with_diary(values: list[Any], reading: bool) -> Iterator[list[Any]]:
-    before = active.recorder
-    active.recorder = _Diary(values, reading)
+def _recorded_by(recorder: _Between) -> Iterator[None]:
+    active.recorder = recorder
     try:
-        yield values
+        yield
     finally:
-        active.recorder = before
+        active.recorder = recorder.behind
 
 
-def remembering() -> AbstractContextManager[list[Any]]:
+def remembering(values: list[Any]) -> AbstractContextManager[None]:
     """Within the block, what `each_time` gives (random draws, say) is noted down in the list."""
-    return _with_diary([], reading=False)
+    return _recorded_by(_Notes(values))
 
 
-def recalling(values: list[Any]) -> AbstractContextManager[list[Any]]:
+def recalling(values: list[Any]) -> AbstractContextManager[None]:
     """Within the block, which does again what was done once, `each_time` gives what it gave then."""
-    return _with_diary(values, reading=True)
+    return _recorded_by(_Repeats(values))
+
+
+def trying_out() -> AbstractContextManager[None]:
+    """Within the block, something is done whose effects (running statistics, say) are not wanted; draws are made."""
+    return _recorded_by(_Repeats(None))
 
 
 def repeating() -> bool:
-    """Whether something is done again that was done once, so that its effects are there already."""
-    return isinstance(active.recorder, _Diary) and active.recorder.pages is not None
+    """Whether effects are to be left out: they are there already, or not wanted."""
+    recorder = active.recorder
+    while isinstance(recorder, _Between) and not isinstance(recorder, _Repeats):
+        recorder = recorder.behind
+    return isinstance(recorder, _Repeats)
 
 
 def module_called(module: Any) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .backend_selection import stamps
 from .changes import FREED, FREED_MESSAGE, gradients_of_inputs
-from .listening import announce, announcing, listeners
+from .listening import announce, listeners, walking
 from .modes import keeping_graph, modes
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def gradients(
             raise RuntimeError(FREED_MESSAGE)
     given = [(y, g) for y, g in zip(outputs, out_grads) if y in on_path]
     ys, gs = [y for y, _ in given], [g for _, g in given]
-    found = {node: adjoint for node, adjoint in adjoints(ys, gs, on_path, ends) if node in wanted}
+    with walking(ys):
+        found = {node: adjoint for node, adjoint in adjoints(ys, gs, on_path, ends) if node in wanted}
     return [in_dtype_of(x, found[x]) if x in found else None for x in sources]
 
 
@@ -195,5 +196,5 @@ def backward(tensor: Tensor, out_grad: Tensor | None = None, create_graph: bool 
             f"backward: out_grad has shape {out_grad.shape} on {out_grad.device}, the tensor {tensor.shape} on "
             f"{tensor.device}; they must agree"
         )
-    with keeping_graph(create_graph), announcing("backward_began", "backward_ended", tensor):
+    with keeping_graph(create_graph), walking([tensor]):
         autograd.compute_gradient_of_variables(tensor, out_grad)

@@ -26,9 +26,9 @@ class Diary(Listener):
         assert node.cached_data is not None and seconds >= 0
         self.events.append(("computed", type(op).__name__))
 
-    def share(self, node: Any, share: Any, consumer: Any) -> None:
+    def share(self, node: Any, share: Any, consumer: Any, position: int) -> None:
         value = None if share is None else share.numpy().tolist()
-        self.events.append(("share", (type(consumer.op).__name__, consumer.inputs.index(node), value)))
+        self.events.append(("share", (type(consumer.op).__name__, position, value)))
 
     def freed(self, node: Any) -> None:
         self.events.append(("freed", type(node.op).__name__))
@@ -39,14 +39,14 @@ class Diary(Listener):
     def entered(self, module: Any) -> None:
         self.events.append(("entered", type(module).__name__))
 
-    def left(self, module: Any) -> None:
+    def left(self, module: Any, output: Any) -> None:
         self.events.append(("left", type(module).__name__))
 
-    def backward_began(self, tensor: Any) -> None:
-        self.events.append(("backward_began", tensor.shape))
+    def backward_began(self, outputs: Any) -> None:
+        self.events.append(("backward_began", [y.shape for y in outputs]))
 
-    def backward_ended(self, tensor: Any) -> None:
-        self.events.append(("backward_ended", tensor.shape))
+    def backward_ended(self, outputs: Any) -> None:
+        self.events.append(("backward_ended", [y.shape for y in outputs]))
 
     def stepped(self, optimizer: Any) -> None:
         self.events.append(("stepped", type(optimizer).__name__))
@@ -75,9 +75,9 @@ def test_every_share_of_an_adjoint_is_announced_with_its_consumer():
         ("EWiseAdd", 0, [1]),
         ("EWiseAdd", 1, [1]),
         ("EWiseMul", 0, [3]),
-        ("EWiseMul", 0, [3]),
+        ("EWiseMul", 1, [3]),
     ]
-    assert diary.events[0] == ("backward_began", ()) and diary.events[-1] == ("backward_ended", ())
+    assert diary.events[0] == ("backward_began", [()]) and diary.events[-1] == ("backward_ended", [()])
 
 
 def test_a_training_step_is_told_from_module_to_update():
@@ -97,11 +97,11 @@ def test_a_training_step_is_told_from_module_to_update():
         ("entered", "ReLU"),
         ("left", "ReLU"),
         ("left", "Sequential"),
-        ("backward_began", ()),
+        ("backward_began", [()]),
         ("freed", "Summation"),
         ("freed", "ReLU"),
         ("freed", "MatMul"),
-        ("backward_ended", ()),
+        ("backward_ended", [()]),
         ("replaced", ([[1.0], [1.0]], [[0.5], [0.0]])),
         ("stepped", "SGD"),
     ]

@@ -112,9 +112,15 @@ def gradients_with(wrap: Any) -> tuple[list[np.ndarray], dict[str, np.ndarray], 
     return [p.grad.numpy() for p in (x, *network.parameters())], network.state_dict(), loss.item()
 
 
-def test_a_checkpoint_changes_no_number(mode):
+def checkpointed_twice(network: nn.Module) -> Any:
+    """A checkpoint within a checkpoint: the inner one is computed three times."""
+    return ndl.checkpoint(nn.Sequential(ndl.checkpoint(network)))
+
+
+@pytest.mark.parametrize("wrap", [ndl.checkpoint, checkpointed_twice])
+def test_a_checkpoint_changes_no_number(wrap, mode):
     """Gradients by arguments and by captured parameters, running statistics and random draws: bit for bit."""
-    expected, given = gradients_with(lambda network: network), gradients_with(ndl.checkpoint)
+    expected, given = gradients_with(lambda network: network), gradients_with(wrap)
     for a, b in zip(expected[0], given[0], strict=True):
         np.testing.assert_array_equal(a, b)
     for name in expected[1]:

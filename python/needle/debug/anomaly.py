@@ -9,9 +9,10 @@ from weakref import WeakKeyDictionary
 
 from ..autograd import Op, TensorTuple, Value
 from ..listening import Listener, listening
-from ..places import PACKAGE, Line
-from .causes import Statistics, arrays_of, cause, fault, fault_of, is_bad
-from .origins import Origin, Origins, described, origin_here, users_line
+from ..places import PACKAGE, Line, users_line
+from .causes import arrays_of, cause, fault, fault_of, is_bad
+from .origins import Origin, Origins, described, origin_here
+from .values import statistics_of
 
 
 class AnomalyError(FloatingPointError):
@@ -88,11 +89,11 @@ class _Detector(Listener):
             raise self._computed_badly(node, op, inputs, origin)
         self._remember_inf(node, op, inputs, origin)
 
-    def share(self, node: Value, share: Any, consumer: Value) -> None:
+    def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         if share is None or share.op is not None:  # what an op made was looked at when it was computed
             return
         if self._bad(share.cached_data):
-            raise self._shared_badly(node, share, consumer)
+            raise self._shared_badly(share, consumer, position)
 
     def replaced(self, tensor: Value, before: Any) -> None:
         if self._bad(tensor.cached_data) and not self._bad(before):
@@ -152,10 +153,9 @@ class _Detector(Listener):
         origin = self.origins.get(x)
         return "" if origin is None else f"; made at {origin.user}"
 
-    def _shared_badly(self, node: Value, share: Any, consumer: Value) -> AnomalyError:
+    def _shared_badly(self, share: Any, consumer: Value, position: int) -> AnomalyError:
         """A gradient that no operation computed: a student's, made of NumPy arrays say."""
         kind, known = _kind(share), self.origins.get(consumer)
-        position = next((i for i, x in enumerate(consumer.inputs) if x is node), 0)
         name = type(consumer.op).__name__
         why = f"{name}.gradient gave a {kind} that no operation of the graph computed, for input {position}"
         handed = f"in what {described(consumer.op)} hands to its input {position}"
@@ -178,8 +178,8 @@ class _Detector(Listener):
         title = f"the first {kind} arose when data of a {type(tensor).__name__} of shape {tensor.shape} was replaced"
         lines = [title, _at("at", line)]
         lines += [f"new data: {text}" for text in _statistics(tensor)]
-        lines += [f"old data: {Statistics.of(array)}" for array in arrays_of(before)]
-        lines += [f"gradient: {Statistics.of(array)}" for array in gradient]
+        lines += [f"old data: {statistics_of(array).in_full()}" for array in arrays_of(before)]
+        lines += [f"gradient: {statistics_of(array).in_full()}" for array in gradient]
         return AnomalyError("\n  ".join([*lines, f"why: {why}"]), "update", None, line, why)
 
 
@@ -224,5 +224,5 @@ def _students_method(op: Any, name: str) -> list[str]:
 
 def _statistics(value: Value) -> list[str]:
     """One line for a tensor, one for each element of a tuple."""
-    texts = [str(Statistics.of(array)) for array in arrays_of(value.cached_data)]
+    texts = [statistics_of(array).in_full() for array in arrays_of(value.cached_data)]
     return [f"[{i}] {text}" for i, text in enumerate(texts)] if isinstance(value, TensorTuple) else texts

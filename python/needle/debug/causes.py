@@ -1,4 +1,4 @@
-"""Bad numbers: whether an array holds some, what to say of an array, and how a NaN or an Inf arose in an operation."""
+"""Bad numbers: whether an array holds some, and how a NaN or an Inf arose in an operation."""
 
 from __future__ import annotations
 
@@ -45,32 +45,6 @@ def fault_of(data: Any) -> str:
     if type(data) is NDArray:
         return fault(data if isinstance(data, np.ndarray) else data.peek())
     return max((fault(array) for array in arrays_of(data)), default="")
-
-
-class Statistics(NamedTuple):
-    """What there is to say of an array in one line. The extremes are those of the finite elements."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    size: int
-    low: float
-    high: float
-    nans: int
-    infs: int
-    zeros: int
-
-    @classmethod
-    def of(cls, array: Array) -> Statistics:
-        """Look at all elements."""
-        finite = array[np.isfinite(array)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (np.nan, np.nan)
-        nans, infs = int(np.isnan(array).sum()), int(np.isinf(array).sum())
-        return cls(array.shape, str(array.dtype), array.size, low, high, nans, infs, int((array == 0).sum()))
-
-    def __str__(self) -> str:
-        extremes = "no finite element" if np.isnan(self.low) else f"min {self.low:.4g}, max {self.high:.4g}"
-        counts = f"{self.nans} NaN, {self.infs} Inf, {self.zeros} zero"
-        return f"shape {self.shape}, {self.dtype}, {extremes}; {counts} of {self.size}"
 
 
 class Bad(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from .. import nn, optim
 from ..autograd import Tensor
 from ..listening import Listener, listening
-from .origins import users_line
+from ..places import users_line
 from .rules import RULES, Finding
 from .witness import Loss, Pass, Witness, restored
 

@@ -6,18 +6,15 @@ here computes a node.
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ..autograd import TensorTuple, Value, find_topo_sort
-from ..backend_selection import NDArray
 from ..changes import FREED
 from ..nn.module import Module, Parameter
 from .names import given_name
+from .records import attributes_of
 
 #: Fill colours of the kinds of nodes, on which black text is readable.
 COLOURS = {"op": "#dbeafe", "parameter": "#fde68a", "variable": "#fef3c7", "constant": "#e5e7eb"}
@@ -158,20 +155,6 @@ def _names(model: Any) -> dict[int, str]:
     if isinstance(model, Mapping):
         return {id(x): str(name) for name, x in model.items()}
     raise TypeError(f"model must be a Module or a mapping of names to Tensors, not a {type(model).__name__}")
-
-
-def attributes_of(op: Any) -> dict[str, str]:
-    """The attributes of an op, each as a short text; of arrays and tensors only the shape."""
-    texts = {}
-    for name, value in getattr(op, "__dict__", {}).items():
-        if isinstance(value, (np.ndarray, NDArray, Value)):
-            texts[str(name)] = f"<array {getattr(value, 'shape', '')}>"
-            continue
-        try:
-            texts[str(name)] = reprlib.repr(value)
-        except Exception:
-            texts[str(name)] = f"<{type(value).__name__}>"
-    return texts
 
 
 def form_of(value: Value) -> str:

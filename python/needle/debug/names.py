@@ -194,7 +194,7 @@ def _returned_next(statement: ast.AST, variable: str, parents: dict[ast.AST, ast
         following = block[block.index(statement) + 1]
         returned = isinstance(following, ast.Return) and isinstance(following.value, ast.Name)
         return _Fate(returned=returned and following.value.id == variable)  # type: ignore[attr-defined]
-    if isinstance(parent, (ast.If, ast.With)):
+    if isinstance(parent, (ast.If, ast.With)) or (isinstance(parent, ast.Try) and not parent.orelse):
         return _returned_next(parent, variable, parents)
     if isinstance(parent, (ast.For, ast.While)) and block is parent.body and not parent.orelse:
         return _returned_next(parent, variable, parents)._replace(certain=False)

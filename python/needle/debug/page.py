@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Value
-from .drawing import Graph, Node, attributes_of, read
+from .drawing import Graph, Node, read
 from .layout import HEIGHT, Layout, Line, arrange
+from .records import attributes_of
+from .values import statistics_of
 
 #: Columns of a histogram.
 BINS = 24
@@ -173,20 +175,20 @@ def _statistics(data: Any) -> dict[str, Any]:
 
 
 def _numbers(array: np.ndarray) -> dict[str, Any]:
-    real = np.abs(array) if array.dtype.kind == "c" else array.astype("int64") if array.dtype.kind == "b" else array
-    finite = real[np.isfinite(real)]
+    known = statistics_of(array)
     facts: dict[str, Any] = {
-        "size": array.size,
+        "size": known.size,
         "bytes": array.nbytes,
-        "nan": int(np.isnan(real).sum()),
-        "inf": int(np.isinf(real).sum()),
-        "zero": array.size - int(np.count_nonzero(real)),
+        "nan": known.nans,
+        "inf": known.infs,
+        "zero": known.zeros,
         "first": [_number(x) for x in array.flat[:8]],
     }
-    if finite.size:
-        mean = finite.mean(dtype="float64")
-        facts |= {"min": _number(finite.min()), "max": _number(finite.max()), "mean": _number(mean)}
-        facts["std"] = _number(finite.std(dtype="float64"))
+    if known.minimum is not None:
+        finite = np.asarray(array, "float64")
+        finite = finite[np.isfinite(finite)]
+        facts |= {"min": _number(known.minimum), "max": _number(known.maximum), "mean": _number(known.mean)}
+        facts["std"] = _number(finite.std())
         facts["histogram"] = _histogram(finite)
     return facts
 

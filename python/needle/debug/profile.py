@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -17,7 +17,9 @@ import numpy as np
 
 from ..autograd import Op, Value
 from ..listening import Listener, listening
-from .origins import differentiated, users_line
+from ..places import users_line
+from .flops import flops_of
+from .origins import differentiated
 
 #: How many of the latest computations and module calls are kept for `Profile.save`; the sums count all of them.
 KEPT = 200_000
@@ -41,7 +43,7 @@ class Row(NamedTuple):
     bytes : int
         The size of all outputs.
     flops : int
-        Of a matrix product 2 m k n; of any other op, one for each element of the largest array that takes part.
+        See `needle.debug.flops`.
     """
 
     name: str
@@ -229,52 +231,15 @@ class _Counter(Listener):
         name = " ".join(filter(None, [self.paths.get(id(module), "?"), type(module).__name__]))
         self.modules.append((name, perf_counter()))
 
-    def left(self, module: Any) -> None:
+    def left(self, module: Any, output: Any) -> None:
         if self.modules:
             self.result._called(*self.modules.pop())
 
-    def backward_began(self, tensor: Value) -> None:
+    def backward_began(self, outputs: Sequence[Value]) -> None:
         self.backward += 1
 
-    def backward_ended(self, tensor: Value) -> None:
+    def backward_ended(self, outputs: Sequence[Value]) -> None:
         self.backward = max(0, self.backward - 1)
-
-
-def flops_of(op: Op, inputs: tuple[Value, ...], output: Value) -> int:
-    """The floating point operations of a computation.
-
-    Parameters
-    ----------
-    op, inputs, output
-        What is computed, from what, and what it gives. Only shapes are looked at.
-
-    Returns
-    -------
-    int
-        2 m k n for a matrix product, and so for an einsum that multiplies and sums; else one for each element of the
-        largest array.
-    """
-    name = type(op).__name__
-    if name == "MatMul" and len(inputs) == 2 and inputs[0].shape:
-        return 2 * int(prod(output.shape)) * int(inputs[0].shape[-1])
-    subscripts = getattr(op, "subscripts", None)
-    if isinstance(subscripts, str) and len(inputs) == 2:
-        return _flops_of_einsum(subscripts, inputs)
-    return max((prod(shape) for x in (*inputs, output) for shape in _shapes(x)), default=0)
-
-
-def _flops_of_einsum(subscripts: str, inputs: tuple[Value, ...]) -> int:
-    terms, _, kept = subscripts.partition("->")
-    extents: dict[str, int] = {}
-    for labels, x in zip(terms.split(","), inputs):
-        extents.update(zip(labels, x.shape))
-    contracted = any(label not in kept for label in extents)
-    return (2 if contracted else 1) * prod(extents.values())
-
-
-def _shapes(value: Value) -> list[tuple[int, ...]]:
-    shape = value.shape
-    return list(shape) if shape and isinstance(shape[0], tuple) else [shape]
 
 
 def _bytes(value: Value) -> int:

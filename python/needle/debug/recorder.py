@@ -6,16 +6,15 @@ import contextlib
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .. import listening as door
 from ..backend_selection import stamp
 from ..changes import Stale
 from ..listening import Listener, listening
-from ..places import PACKAGE, Line, Place
+from ..places import Place, here
 from ..reverse import find_topo_sort
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
 from .records import Event, Node, attributes_of
@@ -59,41 +58,8 @@ def record(keep: int = 256 * 2**20) -> Iterator[Trace]:
 
 
 def place() -> Place:
-    """Where the program is: `needle.places.here`, without the frames of those who watch and of context managers."""
-    frame: FrameType | None = sys._getframe(1)
-    lines: list[Line] = []
-    while frame is not None:
-        code, instruction = frame.f_code, frame.f_lasti
-        found = _spots.get((id(code), instruction))
-        if found is None:
-            found = _spots[id(code), instruction] = _Spot.of(frame)
-        if found.line is not None:
-            lines.append(found.line)
-            if found.is_user:
-                break
-        frame = frame.f_back
-    lines.reverse()
-    return Place(lines[0], tuple(lines[1:]))
-
-
-class _Spot(NamedTuple):
-    """An instruction: its code, which is held so that no other code gets its identity, and its line, if that counts."""
-
-    code: CodeType
-    line: Line | None
-    is_user: bool
-
-    @classmethod
-    def of(cls, frame: FrameType) -> _Spot:
-        filename = frame.f_code.co_filename
-        line = Line(filename, frame.f_lineno, frame.f_code.co_name)
-        if frame.f_back is None:
-            return cls(frame.f_code, line, True)
-        passed_over = filename == contextlib.__file__ or filename.startswith(_WATCHING)
-        return cls(frame.f_code, None if passed_over else line, not filename.startswith((PACKAGE, contextlib.__file__)))
-
-
-_spots: dict[tuple[int, int], _Spot] = {}
+    """Where the program is, without the lines of those who watch."""
+    return here(_WATCHING)
 
 
 class _Calls(threading.local):
@@ -103,8 +69,7 @@ class _Calls(threading.local):
         self.open: list[str] = []  # their paths, the innermost last
         self.paths: dict[int, str] = {}
         self.count = 0  # of calls that no other call contains
-        self.walks: list[int] = []
-        self.handing: tuple[int, int] = (0, 0)  # the consumer that hands out shares, and to how many inputs it did
+        self.walks: list[int] = []  # the backward walks that have begun, by the index of the event
 
 
 class Recorder(Listener):
@@ -116,9 +81,6 @@ class Recorder(Listener):
         self._calls = _Calls()
         self._stamps: dict[int, Any] = {}
         self._by_call: dict[tuple[Any, ...], Node] = {}
-        self._walk: int | None = None  # of a walk outside of backward()
-        self._reached: set[int] = set()
-        self._handed: set[tuple[int, int]] = set()
 
     # What is told -----------------------------------------------------------------------------------------------------
 
@@ -147,20 +109,16 @@ class Recorder(Listener):
             event = self._event("computed", where, node=record.number, **what)
             self._value(event, record, node.cached_data)
 
-    def share(self, node: Value, share: Any, consumer: Value) -> None:
+    def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
         with self._lock:
             where = place()
             by = self._seen(consumer, where)
-            position = self._position(by.number, len(consumer.inputs))
             receiver = self._seen(node, where)
             given = None if share is None else self._seen(share, where).number
-            walk = self._walk_of(receiver.number, by.number, position)
             event = self._event("share", where, node=receiver.number, op=by.op, share=given, consumer=by.number)
             event.position = position
-            event.walk = event.index if walk is None else walk
-            if walk is None:
-                self._walk = event.index
+            event.walk = self._calls.walks[-1] if self._calls.walks else None
 
     def freed(self, node: Value) -> None:
         """Write it down."""
@@ -188,27 +146,29 @@ class Recorder(Listener):
             calls.open.append(path)
             self._event("entered", what=type(module).__name__)
 
-    def left(self, module: Any) -> None:
+    def left(self, module: Any, output: Any) -> None:
         """Write it down."""
         with self._lock:
             self._event("left", what=type(module).__name__)
             if self._calls.open:
                 self._calls.open.pop()
 
-    def backward_began(self, tensor: Value) -> None:
+    def backward_began(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
-            where = place()
-            event = self._event("backward_began", where, node=self._seen(tensor, where).number)
-            self._calls.walks.append(event.index)
+            self._calls.walks.append(self._walk_event("backward_began", outputs).index)
 
-    def backward_ended(self, tensor: Value) -> None:
+    def backward_ended(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
-            where = place()
-            self._event("backward_ended", where, node=self._seen(tensor, where).number)
+            self._walk_event("backward_ended", outputs)
             if self._calls.walks:
                 self._calls.walks.pop()
+
+    def _walk_event(self, kind: str, outputs: Sequence[Value]) -> Event:
+        where = place()
+        numbers = tuple(self._seen(x, where).number for x in outputs)
+        return self._event(kind, where, node=numbers[0] if len(numbers) == 1 else None, inputs=numbers)
 
     def stepped(self, optimizer: Any) -> None:
         """Write it down."""
@@ -241,7 +201,7 @@ class Recorder(Listener):
 
     def _node(self, node: Value, op: Any, inputs: tuple[int, ...], where: Place) -> Node:
         """The record of a node that is made in the recording, or of one that was lazy when it began."""
-        return self.trace.known(node) or self._new(node, type(op).__name__, attributes_of(op), inputs, where)
+        return self.trace.known(node) or self._new(node, type(op).__name__, _attributes(op), inputs, where)
 
     def _inputs(self, inputs: tuple[Value, ...], where: Place) -> tuple[int, ...]:
         """The numbers of nodes that are used; data that was written in place since it was last seen is noted."""
@@ -274,7 +234,7 @@ class Recorder(Listener):
     def _appeared(self, node: Value, where: Place, data: Any) -> Node:
         op = "" if node.op is None else type(node.op).__name__
         inputs = tuple(self.trace.node(x).number for x in node.inputs)
-        record = self._new(node, op, attributes_of(node.op), inputs, where)
+        record = self._new(node, op, _attributes(node.op), inputs, where)
         self._value(self._event("seen", where, node=record.number), record, data)
         return record
 
@@ -313,32 +273,6 @@ class Recorder(Listener):
             if record.named_by < BY_MODULE or deeper:
                 record.name, record.named_by = path, BY_MODULE
 
-    # Shares -----------------------------------------------------------------------------------------------------------
-
-    def _position(self, consumer: int, inputs: int) -> int:
-        """Which input of `consumer` gets the share: a consumer hands them out one after the other."""
-        last, count = self._calls.handing
-        position = count if last == consumer and count < inputs else 0
-        self._calls.handing = (consumer, position + 1)
-        return position
-
-    def _walk_of(self, receiver: int, consumer: int, position: int) -> int | None:
-        """In which walk this share is handed over; None if one begins with it.
-
-        Outside of ``backward()`` nobody says where a walk begins: it does at a consumer that has received nothing in
-        the present walk, or that hands on for the second time.
-        """
-        if self._calls.walks:
-            return self._calls.walks[-1]
-        handed = (consumer, position)
-        known = consumer in self._reached and handed not in self._handed
-        begun = self._walk is not None and (consumer, position - 1) in self._handed and handed not in self._handed
-        if not (known or begun):
-            self._reached, self._handed, self._walk = set(), set(), None
-        self._reached.add(receiver)
-        self._handed.add(handed)
-        return self._walk
-
 
 def _is_stale(data: Any) -> bool:
     return isinstance(data, Stale) or (isinstance(data, tuple) and any(isinstance(x, Stale) for x in data))
@@ -352,3 +286,7 @@ def _shape_and_dtype(node: Value) -> tuple[tuple[Any, ...], str]:
     if hasattr(form, "shape"):
         return tuple(form.shape), str(form.dtype)
     return tuple(tuple(part.shape) for part in form), str(form[0].dtype) if form else ""
+
+
+def _attributes(op: Any) -> str:
+    return ", ".join(f"{name}={word}" for name, word in attributes_of(op).items())

@@ -176,9 +176,14 @@ def shortened(lines: list[str], most: int) -> list[str]:
     return [*lines[:half], f"   ... {len(lines) - 2 * half} more ...", *lines[-half:]]
 
 
-def attributes_of(op: Any) -> str:
-    """The attributes of an op in a few words: numbers, strings and tuples of them; of all else the class."""
-    return ", ".join(f"{name}={_word(value)}" for name, value in getattr(op, "__dict__", {}).items())
+def cut(text: str, width: int) -> str:
+    """`text`, shortened to `width` columns."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def attributes_of(op: Any) -> dict[str, str]:
+    """The attributes of an op in a few words: numbers, strings, tuples of them; arrays by shape, else the class."""
+    return {str(name): _word(value) for name, value in getattr(op, "__dict__", {}).items()}
 
 
 def _word(value: Any, depth: int = 2) -> str:
@@ -189,4 +194,6 @@ def _word(value: Any, depth: int = 2) -> str:
     if isinstance(value, (tuple, list)) and depth:
         words = [_word(item, depth - 1) for item in value[:6]] + ["..."] * (len(value) > 6)
         return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
+    if hasattr(value, "shape"):
+        return f"<array {value.shape}>"
     return type(value).__name__

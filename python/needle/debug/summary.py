@@ -7,24 +7,21 @@ is made in which module. So nothing is computed, however large the model is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from .. import recording
 from ..autograd import Spec, Tensor, TensorOp, TensorTuple
 from ..backend_selection import as_array, default_device
 from ..listening import Listener, listening
 from ..modes import lazy_mode
 from ..nn.module import Module, Parameter
-from ..ops import Einsum, MatMul
-
-#: The operators of these files put elements elsewhere and compute nothing.
-MOVING = frozenset(f"needle.{name}" for name in ("ops.shape", "ops.indexing", "ops.arrange", "ops.tuples", "tensor"))
+from ..recording import trying_out
+from .flops import flops_of
+from .records import cut
 
 #: How wide `Summary` prints.
 WIDTH = 80
@@ -110,10 +107,10 @@ class Summary:
         rule = "-" * WIDTH
         lines = [lines[0], rule, *lines[1:], rule]
         shapes = ", ".join(map(str, self.input_shapes))
-        lines.append(_cut(f"input {shapes}", WIDTH))
+        lines.append(cut(f"input {shapes}", WIDTH))
         lines.append(f"{self.parameters:,} parameters ({_bytes(self.parameter_bytes)}), {self.flops:,} flops forward")
         for path, n in self.unused.items():
-            lines.append(_cut(f"not called: {path or 'the model'} ({n:,} parameters)", WIDTH))
+            lines.append(cut(f"not called: {path or 'the model'} ({n:,} parameters)", WIDTH))
         if self.on_zeros:
             lines.append("the model asked for values: they are those for an input of zeros")
         return "\n".join(lines)
@@ -153,7 +150,7 @@ def summary(model: Module, input_shape: Any) -> Summary:
     inputs = _inputs(model, input_shape)
     unknown = [x.op for x in inputs if isinstance(x.op, Unknown)]
     observer = _Observer(model)
-    with _untouched(model, observer), lazy_mode(), listening(observer):
+    with _untouched(model), lazy_mode(), listening(observer):
         model(*inputs)
     parameters = model.parameters()
     return Summary(
@@ -164,26 +161,6 @@ def summary(model: Module, input_shape: Any) -> Summary:
         observer.unused(),
         any(op.asked for op in unknown),
     )
-
-
-def flops_of(op: Any, inputs: Sequence[Any], output: Any) -> int:
-    """Count floating point operations of `op`.
-
-    A matrix product of (m, k) and (k, n) has 2 m k n: a multiplication and an addition each; sums of products over
-    named axes likewise. What only moves elements has none. All else counts one for each element of its output or of
-    its largest input, whichever is more: what an exponential costs is not told from what a sum costs.
-    """
-    size = max([0, *map(_size, (*inputs, output))])
-    if isinstance(op, MatMul):
-        terms: int = inputs[0].shape[-1]
-        return 2 * terms * _size(output)
-    if isinstance(op, Einsum) and len(inputs) == 2:
-        operands, _, kept = op.subscripts.partition("->")
-        extents: dict[str, int] = {
-            label: n for labels, x in zip(operands.split(","), inputs) for label, n in zip(labels, x.shape, strict=True)
-        }
-        return prod(extents.values()) * (1 if set(extents) == set(kept) else 2)
-    return 0 if type(op).__module__ in MOVING else size
 
 
 class Unknown(TensorOp):
@@ -223,12 +200,8 @@ class _Observer(Listener):
         self.rows.append(row)
         self.open.append(row)
 
-    def gave(self, output: Any) -> None:
-        """The innermost module is about to return `output`."""
-        self.open[-1].output_shape = _shape(output)
-
-    def left(self, module: Any) -> None:
-        self.open.pop()
+    def left(self, module: Any, output: Any) -> None:
+        self.open.pop().output_shape = _shape(output)
 
     def made(self, node: Any, op: Any, inputs: Any) -> None:
         if self.open:
@@ -252,30 +225,16 @@ def _parameters_by_module(model: Module) -> dict[int, list[Parameter]]:
     return own
 
 
-class _Repeating(recording._Diary):
-    """Tells modules that their effects (running statistics) are there already; draws are made, and undone later."""
-
-    def __init__(self) -> None:
-        super().__init__([], reading=True)
-
-    def each_time(self, action: Any) -> Any:
-        return action()
-
-
 @contextmanager
-def _untouched(model: Module, observer: _Observer) -> Iterator[None]:
-    """Within the block each module tells what it gives; after it all modules and random draws are as they were."""
-    modules = [module for _, module in model.named_modules()]
-    before = [(module, dict(vars(module))) for module in modules]
+def _untouched(model: Module) -> Iterator[None]:
+    """After the block all modules and random draws are as they were."""
+    before = [(module, dict(vars(module))) for _, module in model.named_modules()]
     data = [(x, x.cached_data) for x in (*model.parameters(), *(b for _, b in model.named_buffers()))]
-    random, recorder = np.random.get_state(), recording.active.recorder
-    for module in modules:
-        vars(module)["forward"] = _telling(module.forward, observer)
-    recording.active.recorder = _Repeating()
+    random = np.random.get_state()
     try:
-        yield
+        with trying_out():
+            yield
     finally:
-        recording.active.recorder = recorder
         np.random.set_state(random)
         for module, attributes in before:
             vars(module).clear()
@@ -283,16 +242,6 @@ def _untouched(model: Module, observer: _Observer) -> Iterator[None]:
         for x, array in data:
             if x.cached_data is not array:
                 x.cached_data = array
-
-
-def _telling(forward: Any, observer: _Observer) -> Any:
-    def told(*args: Any, **kwargs: Any) -> Any:
-        output = forward(*args, **kwargs)
-        if observer.open:
-            observer.gave(output)
-        return output
-
-    return told
 
 
 def _inputs(model: Module, given: Any) -> tuple[Any, ...]:
@@ -320,11 +269,6 @@ def _shape(output: Any) -> Any:
     return tuple(map(_shape, output)) if isinstance(output, (tuple, list)) else None
 
 
-def _size(node: Any) -> int:
-    shape = node.shape
-    return sum(map(prod, shape)) if isinstance(node, TensorTuple) else prod(shape)
-
-
 def _bytes_of(tensor: Tensor) -> int:
     return int(tensor.size * np.dtype(tensor.dtype).itemsize)
 
@@ -347,11 +291,7 @@ def _table(lines: list[tuple[str, ...]]) -> list[str]:
 
 
 def _fitted(text: str, width: int, aligned: Any) -> str:
-    return str(aligned(_cut(text, width), width))
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."
+    return str(aligned(cut(text, width), width))
 
 
 def _count(n: int) -> str:

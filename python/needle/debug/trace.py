@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Value
 from ..backend_selection import NDArray
 from ..places import Line
-from .records import Event, Listing, Node, shortened
+from .records import Event, Listing, Node, cut, shortened
 from .values import Ring, Statistics, bytes_of
 
 if TYPE_CHECKING:
@@ -314,11 +314,6 @@ def row(number: Any, what: str, where: str) -> str:
     return f"{number:>6}  {cut(what, 46):46}  {cut(where, 24)}".rstrip()
 
 
-def cut(text: str, width: int) -> str:
-    """`text`, shortened to `width` columns."""
-    return text if len(text) <= width else text[: width - 3] + "..."
-
-
 def _sum(a: Any, b: Any) -> Any:
     return tuple(x + y for x, y in zip(a, b)) if isinstance(a, tuple) else a + b
 
@@ -329,6 +324,6 @@ def _buffer(array: Any) -> tuple[int, int]:
         while isinstance(array.base, np.ndarray):
             array = array.base
         return id(array), array.nbytes
-    if isinstance(array, NDArray) and hasattr(array._view, "handle"):
-        return array._view.handle.ptr, array._view.handle.nbytes
+    if isinstance(array, NDArray):
+        return array._handle.ptr(), array._handle.nbytes
     return id(array), bytes_of(array)

@@ -23,8 +23,10 @@ class Statistics:
         Of the array, or of the first of a tuple.
     minimum, maximum, mean : float or None
         Of the finite elements; None if there are none.
-    nans, infs : int
-        How many elements are NaN and how many are infinite.
+    nans, infs, zeros : int
+        How many elements are NaN, how many infinite, and how many 0.
+    size : int
+        How many elements there are.
     """
 
     shape: tuple[Any, ...]
@@ -34,6 +36,16 @@ class Statistics:
     mean: float | None
     nans: int
     infs: int
+    zeros: int
+    size: int
+
+    def in_full(self) -> str:
+        """Shape, dtype, extremes and counts, in one line."""
+        extremes = "no finite element"
+        if self.minimum is not None:
+            extremes = f"min {self.minimum:.4g}, max {self.maximum:.4g}"
+        counts = f"{self.nans} NaN, {self.infs} Inf, {self.zeros} zero"
+        return f"shape {self.shape}, {self.dtype}, {extremes}; {counts} of {self.size}"
 
     def __str__(self) -> str:
         parts = []
@@ -56,7 +68,8 @@ def statistics_of(value: Any) -> Statistics:
         mean = float(np.mean(finite / finite.size) * finite.size) if max(-low, high) > 1e300 else float(finite.mean())
     nans = int(np.isnan(flat).sum())
     dtype = str(arrays[0].dtype) if arrays else ""
-    return Statistics(shape, dtype, low, high, mean, nans, flat.size - finite.size - nans)
+    zeros = flat.size - int(np.count_nonzero(flat))
+    return Statistics(shape, dtype, low, high, mean, nans, flat.size - finite.size - nans, zeros, flat.size)
 
 
 def copied(data: Any) -> Any:

@@ -15,9 +15,8 @@ from ..backend_selection import as_array
 from ..listening import Listener
 from ..modes import enable_grad
 from ..optim.optimizer import store
-from ..places import Line
+from ..places import Line, users_line
 from .causes import Array, arrays_of
-from .origins import users_line
 
 Loss = Callable[[Any, Any], Any]
 
@@ -68,7 +67,7 @@ class Witness(Listener):
         path = self.paths.get(id(module), "")
         self.inside.append(f"{path} ({type(module).__name__})" if path else type(module).__name__)
 
-    def left(self, module: Any) -> None:
+    def left(self, module: Any, output: Any) -> None:
         """Go back to the module around it."""
         if self.inside:
             self.inside.pop()

@@ -181,7 +181,8 @@ def _checkpointed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         return f(*args, **kwargs)
     xs, rebuild = tensors_in(args, "checkpoint takes", flags=True)
     within = _Within()
-    with keeping_graph(False), interpreting(within), remembering() as draws:
+    draws: list[Any] = []
+    with keeping_graph(False), interpreting(within), remembering(draws):
         output = f(*rebuild(list(map(alias, xs))), **kwargs)
         ys, rebuild_output = tensors_in(output, f"checkpoint: {_name(f)} gives")
     captured = list(within.captured | {y: None for y in ys if y.requires_grad and y not in within.made})

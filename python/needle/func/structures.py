@@ -15,7 +15,7 @@ from ..nn.module import Module, Parameter
 from ..tensor import Alias
 from ..trees import leaves, rebuilt
 
-__all__ = ["Tensors", "functional_call", "matching", "tensors_in", "tree_map"]
+__all__ = ["functional_call", "tree_map"]
 
 #: The tensors of a structure, and the function that makes the same structure of others.
 Tensors = tuple[list[Tensor], Callable[[Sequence[Any]], Any]]

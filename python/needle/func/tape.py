@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import Any
@@ -21,6 +21,23 @@ __all__ = ["GradientTape"]
 #: How many tapes are watching tensors that require no gradient otherwise.
 _WATCHING: dict[Tensor, int] = {}
 _LOCK = Lock()
+
+
+def _hold(tensors: Iterable[Tensor]) -> None:
+    """Let tensors require a gradient until they are released as often as they were held."""
+    with _LOCK:
+        for x in tensors:
+            _WATCHING[x] = _WATCHING.get(x, 0) + 1
+            x.requires_grad = True
+
+
+def _release(tensors: Iterable[Tensor]) -> None:
+    with _LOCK:
+        for x in tensors:
+            _WATCHING[x] -= 1
+            if not _WATCHING[x]:
+                del _WATCHING[x]
+                x.requires_grad = False
 
 
 class GradientTape:
@@ -62,23 +79,17 @@ class GradientTape:
         if self._block is not None:
             self._block.close()
             self._block = None
-        with _LOCK:
-            for x in self._watched:
-                _WATCHING[x] -= 1
-                if not _WATCHING[x]:
-                    del _WATCHING[x]
-                    x.requires_grad = False
+        _release(self._watched)
 
     def watch(self, tensors: Any) -> None:
         """Let tensors, or structures of them, that require no gradient be differentiated by, in this block."""
         if self._block is None:
             raise RuntimeError("GradientTape.watch: the tape records only within its block: with tape: ...")
-        for x in tensors_in(tensors, "GradientTape.watch takes")[0]:
-            with _LOCK:
-                if x not in self._watched and (x in _WATCHING or not x.requires_grad):
-                    self._watched[x] = None
-                    _WATCHING[x] = _WATCHING.get(x, 0) + 1
-                    x.requires_grad = True
+        given = dict.fromkeys(tensors_in(tensors, "GradientTape.watch takes")[0])
+        with _LOCK:
+            new = {x: None for x in given if x not in self._watched and (x in _WATCHING or not x.requires_grad)}
+        _hold(new)
+        self._watched |= new
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -181,29 +192,15 @@ class GradientTape:
     ) -> list[Any]:
         if create_graph is None:
             create_graph = bool(modes.differentiating and modes.grad_enabled)
-        with self._watching_again():
+        _hold(self._watched)
+        try:
             connected = [x for x in xs if x.requires_grad]
             with keeping_graph(create_graph):
                 found = dict(zip(connected, gradients(ys, adjoints, connected, through=True)))
+        finally:
+            _release(self._watched)
         self._used = True
         return [found.get(x) for x in xs]
-
-    @contextmanager
-    def _watching_again(self) -> Iterator[None]:
-        """Within the block, what was watched requires a gradient, as when it was."""
-        with _LOCK:
-            for x in self._watched:
-                _WATCHING[x] = _WATCHING.get(x, 0) + 1
-                x.requires_grad = True
-        try:
-            yield
-        finally:
-            with _LOCK:
-                for x in self._watched:
-                    _WATCHING[x] -= 1
-                    if not _WATCHING[x]:
-                        del _WATCHING[x]
-                        x.requires_grad = False
 
     def _check_use(self) -> None:
         if self._used and not self.persistent:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend_selection import Device
-from ..listening import announcing, listeners
+from ..listening import call_announced, listeners
 from ..recording import module_called
 from .state import check_state
 
@@ -46,8 +46,7 @@ class Module:
         """Compute the module's output."""
         module_called(self)
         if listeners:
-            with announcing("entered", "left", self):
-                return self.forward(*args, **kwargs)
+            return call_announced(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from ..autograd import TensorOp, sum_node_list
 from ..backend_selection import array_api
 from ..tensor import Tensor
+from .compare import equal, greater, less
 from .matching import ElementwiseOp, match, scalar_of
 from .rules import Elementwise, Linear, Multilinear
 
@@ -144,14 +145,14 @@ class EWisePow(ElementwiseOp):
 
     def by_base(self, a: Tensor, b: Tensor) -> Tensor:
         """b a^(b-1), which is 0 for a = b = 0."""
-        from . import equal, ones_like
+        from . import ones_like
 
         constant = equal(a, 0) * equal(b, 0)
         return b * where(constant, ones_like(a), a) ** (b - 1)
 
     def by_exponent(self, a: Tensor, b: Tensor) -> Tensor:
         """a^b log a; 0 where a <= 0."""
-        from . import greater, log, ones_like
+        from . import log, ones_like
 
         return a**b * log(where(greater(a, 0), a, ones_like(a)))
 
@@ -244,29 +245,35 @@ def negate(a: Tensor) -> Tensor:
     return Negate()(a)
 
 
-class Maximum(ElementwiseOp):
-    """The larger of a and b, elementwise; the adjoint goes to the larger one, in halves to equal ones."""
+class _Extreme(ElementwiseOp):
+    """One of two operands, by a comparison: its derivative is 1, that of the other 0, and 1/2 each where a = b."""
 
-    def compute(self, a: Any, b: Any) -> Any:
-        """max(a, b); NaN if either is."""
-        return array_api.maximum(a, b)
+    beats: Any  # the comparison that decides, of two tensors
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
-        """1 to the larger, 1/2 each where a = b."""
+        """1 to the one that was taken, 1/2 each where a = b."""
         a, b = node.inputs
         return out_grad * self.weight(a, b), out_grad * self.weight(b, a)
 
     def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
-        """The tangent of the larger, the mean of both where a = b."""
+        """The tangent of the one that was taken, the mean of both where a = b."""
         (a, b), (da, db) = node.inputs, tangents
         shares = [t * self.weight(x, y) for t, x, y in ((da, a, b), (db, b, a)) if t is not None]
         return sum_node_list(shares)  # type: ignore[no-any-return]
 
     def weight(self, a: Tensor, b: Tensor) -> Tensor:
-        """The derivative of max(a, b) by a."""
-        from . import equal, greater
+        """The derivative by a."""
+        return self.beats(a, b) + equal(a, b) / 2  # type: ignore[no-any-return]
 
-        return greater(a, b) + equal(a, b) / 2
+
+class Maximum(_Extreme):
+    """The larger of a and b, elementwise; the adjoint goes to the larger one, in halves to equal ones."""
+
+    beats = staticmethod(greater)
+
+    def compute(self, a: Any, b: Any) -> Any:
+        """max(a, b); NaN if either is."""
+        return array_api.maximum(a, b)
 
 
 def maximum(a: Tensor, b: Tensor) -> Tensor:
@@ -274,29 +281,14 @@ def maximum(a: Tensor, b: Tensor) -> Tensor:
     return Tensor.make_from_op(Maximum(), match(a, b, "maximum"))
 
 
-class Minimum(ElementwiseOp):
+class Minimum(_Extreme):
     """The smaller of a and b, elementwise; the adjoint goes to the smaller one, in halves to equal ones."""
+
+    beats = staticmethod(less)
 
     def compute(self, a: Any, b: Any) -> Any:
         """min(a, b); NaN if either is."""
         return array_api.minimum(a, b)
-
-    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor]:
-        """1 to the smaller, 1/2 each where a = b."""
-        a, b = node.inputs
-        return out_grad * self.weight(a, b), out_grad * self.weight(b, a)
-
-    def jvp(self, tangents: tuple[Any, ...], node: Tensor) -> Tensor:
-        """The tangent of the smaller, the mean of both where a = b."""
-        (a, b), (da, db) = node.inputs, tangents
-        shares = [t * self.weight(x, y) for t, x, y in ((da, a, b), (db, b, a)) if t is not None]
-        return sum_node_list(shares)  # type: ignore[no-any-return]
-
-    def weight(self, a: Tensor, b: Tensor) -> Tensor:
-        """The derivative of min(a, b) by a."""
-        from . import equal, less
-
-        return less(a, b) + equal(a, b) / 2
 
 
 def minimum(a: Tensor, b: Tensor) -> Tensor:
@@ -361,8 +353,6 @@ class Clip(Elementwise, TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """1 where the element was kept."""
-        from . import equal
-
         return out_grad * equal(node, node.inputs[0])
 
 

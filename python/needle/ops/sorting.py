@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,15 +34,26 @@ __all__ = [
 ]
 
 
-class ArgSort(AlongAxes, Constant, TensorOp):
-    """Where the elements in sorted order stand, as int64; piecewise constant, so it has no gradient.
+R = TypeVar("R", bound="_Ordered")
 
-    The order is stable: equal elements (0 and -0 among them) keep theirs, in descending order too. NaN comes last.
-    """
+
+class _Ordered(AlongAxes, TensorOp):
+    """What operators share that order the elements along an axis."""
 
     def __init__(self, axis: int = -1, descending: bool = False) -> None:
         self.axis = axis
         self.descending = descending
+
+    def behind_first_axis(self: R, ndim: int) -> R:
+        """The same axis, with one axis more in front."""
+        return changed(self, axis=behind(self.axis))
+
+
+class ArgSort(_Ordered, Constant):
+    """Where the elements in sorted order stand, as int64; piecewise constant, so it has no gradient.
+
+    The order is stable: equal elements (0 and -0 among them) keep theirs, in descending order too. NaN comes last.
+    """
 
     def compute(self, a: Any) -> Any:
         """The indices, by NumPy."""
@@ -51,10 +62,6 @@ class ArgSort(AlongAxes, Constant, TensorOp):
     def infer(self, a: Spec) -> Spec:
         """The shape of the input."""
         return a._replace(dtype="int64")
-
-    def behind_first_axis(self, ndim: int) -> ArgSort:
-        """The same axis, with one axis more in front."""
-        return changed(self, axis=behind(self.axis))
 
 
 def argsort(a: Tensor, axis: int | None = -1, descending: bool = False) -> Tensor:
@@ -78,15 +85,11 @@ def argsort(a: Tensor, axis: int | None = -1, descending: bool = False) -> Tenso
     return ArgSort(axis, descending)(a)
 
 
-class Sort(AlongAxes, TensorOp):
+class Sort(_Ordered):
     """The elements in order along an axis; each adjoint goes back to where the element stood.
 
     Of equal elements, the first takes the first adjoint: the order is that of `ArgSort`, stable and NaN last.
     """
-
-    def __init__(self, axis: int = -1, descending: bool = False) -> None:
-        self.axis = axis
-        self.descending = descending
 
     def compute(self, a: Any) -> Any:
         """The elements at the places that `ArgSort` gives."""
@@ -108,10 +111,6 @@ class Sort(AlongAxes, TensorOp):
     def order(self, a: Tensor) -> Tensor:
         """Where the elements of the output stand in `a`."""
         return ArgSort(self.axis, self.descending)(a)
-
-    def behind_first_axis(self, ndim: int) -> Sort:
-        """The same axis, with one axis more in front."""
-        return changed(self, axis=behind(self.axis))
 
 
 def sort(a: Tensor, axis: int | None = -1, descending: bool = False) -> Tensor:
