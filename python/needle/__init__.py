@@ -2,6 +2,7 @@
 
 __version__ = "0.1.0"
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -88,3 +89,10 @@ def __getattr__(name: str) -> Any:
         func = import_module(".func", __name__)
         return func if name == "func" else getattr(func, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if os.environ.get("NEEDLE_DEBUG", "0") not in ("", "0"):
+    from .debug.origins import Lines
+    from .listening import listeners
+
+    listeners.append(Lines())

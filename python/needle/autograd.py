@@ -9,13 +9,15 @@ from __future__ import annotations
 import builtins
 import gc
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from . import backend_selection as backend
 from .backend_selection import NDArray, settled, stamps
-from .listening import ANNOUNCED, announce, listeners
+from .display import call, described
+from .listening import add_place, announce, listeners, made_at
 from .modes import LAZY, modes, realize
 
 V = TypeVar("V", bound="Value")
@@ -127,33 +129,36 @@ class Op:
 
     def gradient_as_tuple(self, out_grad: Value, node: Value) -> tuple[Any, ...]:
         """`gradient`, always as a tuple with one entry per input, and checked: entry i has the shape of input i."""
-        given = self.gradient(out_grad, node)
+        try:
+            given = self.gradient(out_grad, node)
+        except Exception as error:
+            add_place(error, node)
+            raise
         gradients: tuple[Any, ...] = tuple(given) if isinstance(given, (tuple, list)) else (given,)
         if len(gradients) != len(node.inputs):
             raise ValueError(
                 f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
+                + made_at(node)
             )
         for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
-            if grad is None:
-                continue
-            if not isinstance(grad, Value):
+            if grad is not None and not isinstance(grad, Value):
                 raise TypeError(
                     f"{type(self).__name__}.gradient: the gradient of input {position} must be a Tensor, not a "
                     f"{type(grad).__name__}: it is made of Tensors, so that it can be differentiated again"
+                    + made_at(node)
                 )
-            if grad.form().shape != x.form().shape:
+            if listeners:
+                announce("share", x, grad, node, position)
+            if grad is not None and grad.form().shape != x.form().shape:
                 raise ValueError(
                     f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
                     f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
+                    + made_at(node)
                 )
-        if listeners:
-            for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
-                announce("share", x, grad, node, position)
         return gradients
 
     def __repr__(self) -> str:
-        attributes = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({attributes})"
+        return call(self)
 
 
 class TensorOp(Op):
@@ -211,9 +216,9 @@ class Value:
         With no interpreter on the stack the node is computed at once, and it keeps its inputs only if a gradient may
         be asked for.
         """
-        if modes.interpreters or LAZY_MODE or listeners:
+        if modes.interpreters or LAZY_MODE:
             _check_inputs(op, inputs)
-            interpreter = modes.interpreters[-1] if modes.interpreters else LAZY if LAZY_MODE else ANNOUNCED
+            interpreter = modes.interpreters[-1] if modes.interpreters else LAZY
             return interpreter.make(cls, op, inputs)
         arrays, in_graph = [], False
         try:
@@ -224,6 +229,7 @@ class Value:
             _check_inputs(op, inputs)
             raise
         node = cls.__new__(cls)
+        began = perf_counter() if listeners else 0.0
         data = op.compute(*arrays)
         node.cached_data = data if type(data) is NDArray else settled(data)
         node.requires_grad = in_graph and modes.grad_enabled
@@ -231,6 +237,9 @@ class Value:
             node.op = op
             node.inputs = inputs
             node.stamps = stamps([*arrays, node.cached_data])
+        if listeners:
+            announce("computed", node, op, inputs, perf_counter() - began)
+            announce("made", node, op, inputs)
         return node
 
     @classmethod
@@ -315,8 +324,7 @@ class TensorTuple(Value):
         return detached(self)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
-        made = "" if self.op is None else f" = {self.op!r}"
-        return f"TensorTuple(shapes={self.shape}{made}{', lazy' if self.cached_data is None else ''})"
+        return described(self, f" {self.shape}")
 
 
 def spec_of(data: Any, device: Any = None) -> Any:

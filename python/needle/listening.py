@@ -9,13 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .backend_selection import settled, stamps
+from .places import Line
 
 if TYPE_CHECKING:
-    from .autograd import Op, V, Value
+    from .autograd import Op, Value
+
+
+class Known(NamedTuple):
+    """What a listener knows of a node: the user's line that made it, its number, its name; 0 and empty for none."""
+
+    line: Line | None
+    number: int = 0
+    name: str = ""
 
 
 class Listener:
@@ -56,6 +63,10 @@ class Listener:
 
     def stepped(self, optimizer: Any) -> None:
         """`optimizer` has changed its parameters."""
+
+    def known(self, node: Value) -> Known | None:
+        """What the listener knows of `node`, for its `repr` and for errors; None if nothing."""
+        return None
 
 
 #: Everybody who listens, in all threads.
@@ -115,24 +126,31 @@ def call_announced(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return output
 
 
-class Announced:
-    """Eager mode while somebody listens: what `Value.make_from_op` does by itself, and told."""
-
-    def make(self, kind: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
-        """Compute the node."""
-        from .modes import modes
-
-        arrays = [x.realize_cached_data() for x in inputs]
-        node = kind.__new__(kind)
-        start = perf_counter()
-        node.cached_data = settled(op.compute(*arrays))
-        seconds = perf_counter() - start
-        node.requires_grad = modes.grad_enabled and any(x.requires_grad for x in inputs)
-        if node.requires_grad:
-            node.op, node.inputs, node.stamps = op, inputs, stamps([*arrays, node.cached_data])
-        announce("computed", node, op, inputs, seconds)
-        announce("made", node, op, inputs)
-        return node
+def known(node: Value) -> Known | None:
+    """What those who listen know of `node`; None if nobody knows it."""
+    for listener in reversed(listeners):
+        facts = listener.known(node)
+        if facts is not None:
+            return facts
+    return None
 
 
-ANNOUNCED = Announced()
+def made_at(node: Value) -> str:
+    """Where the forward pass made `node`, for an error in its derivative; how to get to know it, if nobody knows."""
+    facts = known(node)
+    if facts is None or facts.line is None:
+        return " (NEEDLE_DEBUG=1 tells which line of the forward pass made it)"
+    source = f": {facts.line.text}" if facts.line.text else ""
+    return f" (forward pass: {facts.line} in {facts.line.function}{source})"
+
+
+def add_place(error: Exception, node: Value) -> None:
+    """Add to an error that was raised by the derivative of `node` where the forward pass made it."""
+    said = "".join(map(str, [error, *getattr(error, "__notes__", ())]))
+    if "in the derivative of" in said:  # a derivative within this one
+        return
+    note = f"in the derivative of {type(node.op).__name__}{made_at(node)}"
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+    elif error.args and isinstance(error.args[0], str):  # Python 3.10
+        error.args = (f"{error.args[0]}\n{note}", *error.args[1:])

@@ -14,6 +14,7 @@ import numpy as np
 from . import backend_selection as backend
 from . import reverse
 from .autograd import TensorOp, TensorTuple, Value
+from .display import described, glance
 from .listening import announce, listeners
 from .modes import lazy_mode, no_grad
 
@@ -134,13 +135,8 @@ class Tensor(Value):
         return bool(self.item())
 
     def __repr__(self) -> str:
-        kind = "Parameter" if type(self).__name__ == "Parameter" else "Tensor"
-        parts = [kind, str(self.shape), self.dtype]
-        if self.cached_data is not None:
-            parts.append(_glance(self.cached_data, self.size))
-        if self.op is not None:
-            parts.append(f"= {self.op!r}")
-        return " ".join(parts) + (", lazy" if self.cached_data is None else "")
+        values = "" if self.cached_data is None else f" {glance(self.cached_data, self.size)}"
+        return described(self, f" {self.shape} {self.dtype}{values}")
 
     def __str__(self) -> str:
         return repr(self) if self.cached_data is None else str(self.cached_data)
@@ -337,14 +333,6 @@ def _constant(value: Any, like: Tensor) -> Tensor:
         dtype=dtype,
         requires_grad=False,
     )
-
-
-def _glance(data: Any, size: int) -> str:
-    """The first few elements, for a `repr` that takes the same time for any size."""
-    values = data if isinstance(data, np.ndarray) else data.peek()
-    few = [values[index] for index, _ in zip(np.ndindex(values.shape), range(4))]
-    text = ", ".join(f"{x:.4g}" if isinstance(x, np.floating) else str(x) for x in few)
-    return f"[{text}{', ...' if size > 4 else ''}]"
 
 
 from . import ops  # noqa: E402  (ops are made of Tensors, and Tensor's operators of ops)

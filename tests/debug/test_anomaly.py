@@ -220,7 +220,7 @@ def test_an_op_that_only_has_the_name_of_a_known_one_is_reported_too():
 
 
 @pytest.mark.parametrize("attribute", [list(range(10_000)), type("Odd", (), {"__repr__": lambda self: 1 / 0})()])
-def test_an_op_whose_repr_is_long_or_raises_is_named_by_its_class(attribute: Any):
+def test_an_op_with_a_long_attribute_or_one_without_a_repr_fits_on_a_line(attribute: Any):
     class Halve(ndl.autograd.TensorOp):
         def __init__(self) -> None:
             self.attribute = attribute
@@ -228,7 +228,8 @@ def test_an_op_whose_repr_is_long_or_raises_is_named_by_its_class(attribute: Any
         def compute(self, a: Any) -> Any:
             return a / 0
 
-    assert "computed by Halve(...)\n" in str(found(lambda: Halve()(const(0))))
+    line = str(found(lambda: Halve()(const(0)))).splitlines()[0]
+    assert "computed by Halve(attribute=" in line and len(line) < 110
 
 
 def test_a_node_recorded_before_the_detection_is_reported_without_a_line():

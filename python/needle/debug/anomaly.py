@@ -8,10 +8,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..autograd import Op, TensorTuple, Value
-from ..listening import Listener, listening
+from ..display import of_op
+from ..listening import Known, Listener, listening
 from ..places import PACKAGE, Line, users_line
 from .causes import arrays_of, cause, fault, fault_of, is_bad
-from .origins import Origin, Origins, described, origin_here
+from .origins import Origin, Origins, origin_here
 from .values import statistics_of
 
 
@@ -99,6 +100,10 @@ class _Detector(Listener):
         if self._bad(tensor.cached_data) and not self._bad(before):
             raise self._replaced_badly(tensor, before)
 
+    def known(self, node: Value) -> Known | None:
+        """The line that made it."""
+        return self.origins.known(node)
+
     def _bad(self, data: Any) -> bool:
         kind = fault_of(data)
         return kind == "NaN" or (self.inf and kind == "Inf")
@@ -109,7 +114,7 @@ class _Detector(Listener):
         if known is None and not any(fault_of(x.cached_data) for x in inputs):
             output = next(array for array in arrays_of(node.cached_data) if fault(array))
             why = cause(op, [array for x in inputs for array in arrays_of(x.cached_data)], output)
-            known = ", ".join([f"by {described(op)}: {why}", *_where(origin)[:2]])
+            known = ", ".join([f"by {of_op(op)}: {why}", *_where(origin)[:2]])
         if known is not None:
             self.infinite[node] = known
 
@@ -119,9 +124,7 @@ class _Detector(Listener):
         kind = _kind(node)
         why = self._why(node, op, inputs, kind)
         backward = origin is not None and bool(origin.op)
-        lines = [
-            f"the first {kind} arose in the {'backward' if backward else 'forward'} pass, computed by {described(op)}"
-        ]
+        lines = [f"the first {kind} arose in the {'backward' if backward else 'forward'} pass, computed by {of_op(op)}"]
         lines += _where(origin) + _students_compute(op)
         lines += [f"output: {text}" for text in _statistics(node)]
         for position, x in enumerate(inputs):
@@ -145,7 +148,7 @@ class _Detector(Listener):
         if origin is not None:
             return f"which line {origin.user} made and which was written in place since"
         if x.op is not None:
-            return f"which {described(x.op)} made before the detection began: begin it earlier"
+            return f"which {of_op(x.op)} made before the detection began: begin it earlier"
         kind = "parameter" if type(x).__name__ == "Parameter" else "leaf"
         return f"a {kind} of shape {x.shape}: it came with the data, no operation made it"
 
@@ -158,7 +161,7 @@ class _Detector(Listener):
         kind, known = _kind(share), self.origins.get(consumer)
         name = type(consumer.op).__name__
         why = f"{name}.gradient gave a {kind} that no operation of the graph computed, for input {position}"
-        handed = f"in what {described(consumer.op)} hands to its input {position}"
+        handed = f"in what {of_op(consumer.op)} hands to its input {position}"
         lines = [f"the first {kind} arose in the backward pass, {handed}"]
         lines += [] if known is None else [_at("forward pass", known.line)]
         lines += _students_method(consumer.op, "gradient")

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from weakref import ReferenceType, ref
 
 from ..autograd import Op, Value
+from ..display import of_op
+from ..listening import Known, Listener
 from ..places import Line, here, users_line
 from ..reverse import adjoints
 
@@ -75,14 +77,25 @@ class Origins:
         reference, origin = self._known.get(id(node), (None, None))
         return origin if reference is not None and reference() is node else None
 
+    def known(self, node: Value) -> Known | None:
+        """The line of `node`, as a listener tells it."""
+        origin = self.get(node)
+        return None if origin is None else Known(origin.user)
 
-def described(op: Any) -> str:
-    """The `repr` of an op, or its class alone where that is too long for a line or raises."""
-    try:
-        text = repr(op)
-    except Exception:
-        return f"{type(op).__name__}(...)"
-    return text if len(text) <= 80 and "\n" not in text else f"{type(op).__name__}(...)"
+
+class Lines(Listener):
+    """Keeps, for every node, the line that made it: what ``NEEDLE_DEBUG=1`` turns on for the whole program."""
+
+    def __init__(self) -> None:
+        self.origins = Origins()
+
+    def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
+        """Keep the line."""
+        self.origins[node] = Origin(users_line())
+
+    def known(self, node: Value) -> Known | None:
+        """The line that made it."""
+        return self.origins.known(node)
 
 
 def differentiated() -> Source | None:
@@ -107,6 +120,6 @@ def origin_here(origins: Origins) -> Origin:
     if source is None:
         return Origin(users_line())
     place, known = here(), origins.get(source.node)
-    op = "an output" if source.node.op is None else described(source.node.op)
+    op = "an output" if source.node.op is None else of_op(source.node.op)
     inside = [line for line in place.library if line.function in ("gradient", "definition")]
     return Origin(place.user, op, None if known is None else known.line, inside[-1] if inside else None, source.summing)

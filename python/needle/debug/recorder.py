@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import listening as door
 from ..backend_selection import stamp
 from ..changes import Stale
-from ..listening import Listener, listening
+from ..listening import Known, Listener, listening
 from ..places import Place, here
 from ..reverse import find_topo_sort
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
@@ -174,6 +174,13 @@ class Recorder(Listener):
         """Write it down."""
         with self._lock:
             self._event("stepped", what=type(optimizer).__name__)
+
+    def known(self, node: Value) -> Known | None:
+        """Its number, name and line; of a node that was there before the recording, no line."""
+        record = self.trace.known(node)
+        if record is None:
+            return None
+        return Known(record.place.user if record.made else None, record.number, record.name)
 
     def named(self, tensor: Value, text: str) -> None:
         """`needle.debug.name` was called."""

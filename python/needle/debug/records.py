@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..display import attributes_of as attributes_of
 from ..places import Place
 
 #: All kinds of events. `seen`: a node that was there before appears; `written`: its data was changed in place since.
@@ -179,21 +180,3 @@ def shortened(lines: list[str], most: int) -> list[str]:
 def cut(text: str, width: int) -> str:
     """`text`, shortened to `width` columns."""
     return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def attributes_of(op: Any) -> dict[str, str]:
-    """The attributes of an op in a few words: numbers, strings, tuples of them; arrays by shape, else the class."""
-    return {str(name): _word(value) for name, value in getattr(op, "__dict__", {}).items()}
-
-
-def _word(value: Any, depth: int = 2) -> str:
-    if value is None or isinstance(value, (bool, int, float, slice)):
-        return repr(value) if not isinstance(value, slice) else f"{value.start}:{value.stop}:{value.step}"
-    if isinstance(value, str):
-        return repr(value if len(value) <= 20 else value[:17] + "...")
-    if isinstance(value, (tuple, list)) and depth:
-        words = [_word(item, depth - 1) for item in value[:6]] + ["..."] * (len(value) > 6)
-        return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
-    if hasattr(value, "shape"):
-        return f"<array {value.shape}>"
-    return type(value).__name__

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..display import of_op
 from .causes import is_bad
-from .origins import described
 from .witness import Pass
 
 #: A layer of relus, of which more are 0 on the whole batch, is called dead; one of saturated outputs, saturated.
@@ -50,7 +50,7 @@ def not_a_number(found: Pass) -> Iterator[Finding]:
     for made in found.forward:
         if any(is_bad(array) for array in made.values):
             advice = "detect_anomaly says how it arose"
-            yield Finding("nan", made.where, f"{described(made.op)} gives the first NaN of the forward pass; {advice}.")
+            yield Finding("nan", made.where, f"{of_op(made.op)} gives the first NaN of the forward pass; {advice}.")
             return
     for name, grad in found.grads.items():
         if grad is not None and is_bad(grad):
@@ -128,9 +128,9 @@ def _why_not_reached(found: Pass, parameter: object) -> str:
             if source is last is not None:
                 return f"what is made of it at {last.where} is detached before it is used at {made.where}"
         if any(id(x) == end for x in made.inputs) and not made.node.requires_grad:
-            return f"at {made.where}, {described(made.op)} is computed without a graph (detached, or within no_grad)"
+            return f"at {made.where}, {of_op(made.op)} is computed without a graph (detached, or within no_grad)"
     if last is not None:
-        end_of_it = f"what is made of it ends at {last.where}, in {described(last.op)}"
+        end_of_it = f"what is made of it ends at {last.where}, in {of_op(last.op)}"
         return f"{end_of_it}, and is not used, or only its numbers are"
     owner = next((m for _, m in found.model.named_modules() if any(v is parameter for v in vars(m).values())), None)
     if owner is not None and id(owner) not in found.witness.called:
