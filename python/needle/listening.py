@@ -29,7 +29,15 @@ class Listener:
     """Is told what happens, when it has happened; a subclass overrides what it wants to hear.
 
     A listener may raise, which stops the program where it is. What it does itself is not announced.
+
+    Attributes
+    ----------
+    allows_replays : bool
+        Whether compiled functions may be replayed while it listens. It is not told then what happens within; it is
+        asked what it makes of the outcome (`suspects`). Otherwise they run as they are.
     """
+
+    allows_replays: bool = False
 
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
         """`op` was applied to `inputs`, which gave `node`: recorded, and in eager mode already computed.
@@ -64,6 +72,10 @@ class Listener:
     def stepped(self, optimizer: Any) -> None:
         """`optimizer` has changed its parameters."""
 
+    def suspects(self, outcome: Sequence[Any]) -> bool:
+        """Whether a replay that gave these arrays is to be undone, and its function run as it is, and told."""
+        return False
+
     def known(self, node: Value) -> Known | None:
         """What the listener knows of `node`, for its `repr` and for errors; None if nothing."""
         return None
@@ -90,6 +102,21 @@ def announce(event: str, *what: Any) -> None:
             getattr(listener, event)(*what)
     finally:
         _busy.telling = False
+
+
+def want_all() -> bool:
+    """Whether somebody listens who has to be told everything, also what compiled functions do."""
+    return any(not listener.allows_replays for listener in listeners)
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Within the block, what a listener does is announced after all: it acts for the user, not for itself."""
+    before, _busy.telling = _busy.telling, False
+    try:
+        yield
+    finally:
+        _busy.telling = before
 
 
 @contextmanager

@@ -338,6 +338,34 @@ def test_a_compiled_step_names_the_op_and_its_line():
 
 
 @nd_only
+def test_a_compiled_training_run_is_replayed_until_the_nan_and_then_names_the_op():
+    """The failing call is made again from the parameters, moments, counters and draws that it had."""
+    np.random.seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+    optimizer = ndl.optim.Adam(model.parameters(), lr=0.01)
+    eager: list[int] = []
+
+    def step(x: Any) -> Any:
+        eager.append(optimizer.t)
+        loss = ndl.log(ndl.exp(model(x)).sum())
+        optimizer.reset_grad()
+        loss.backward(create_graph=False)
+        optimizer.step()
+        return loss
+
+    compiled = ndl.compile(step)
+    good, bad = const(*[[1.0, 2.0, 3.0]] * 4), const(*[[1.0, 2.0, -1e5]] * 4)
+
+    def train() -> None:
+        for i in range(20):
+            compiled(bad if i == 15 else good)
+
+    error = found(train, inf=True)
+    assert len(compiled.programs) == 1 and eager == [0, 1, 15] and optimizer.t == 15
+    assert isinstance(error.op, ndl.ops.Exp) and error.line.number == number_of(step, "ndl.exp")
+
+
+@nd_only
 @pytest.mark.parametrize("device", [ndl.cpu(), ndl.cpu_numpy()])
 def test_all_devices_are_looked_at(device: Any):
     def program() -> Any:

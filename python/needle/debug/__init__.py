@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .anomaly import detect_anomaly
     from .check import check
     from .drawing import to_dot, to_mermaid
+    from .entering import pm, set_trace
+    from .growth import watch_growth
+    from .holders import holders
     from .page import view
     from .profile import profile
     from .summary import summary
@@ -24,24 +27,32 @@ __all__ = [
     "Trace",
     "check",
     "detect_anomaly",
+    "holders",
     "name",
+    "pm",
     "profile",
     "record",
+    "set_trace",
     "summary",
     "to_dot",
     "to_mermaid",
     "view",
+    "watch_growth",
 ]
 
 #: In which module of this package the tools are that are imported when somebody uses them.
 LATER = {
     "check": "check",
     "detect_anomaly": "anomaly",
+    "holders": "holders",
+    "pm": "entering",
     "profile": "profile",
+    "set_trace": "entering",
     "summary": "summary",
     "to_dot": "drawing",
     "to_mermaid": "drawing",
     "view": "page",
+    "watch_growth": "growth",
 }
 
 

@@ -44,8 +44,9 @@ class AnomalyError(FloatingPointError):
 def detect_anomaly(inf: bool = False) -> Iterator[None]:
     """Within the block, the first NaN stops the program, with an error that says where it arose and how.
 
-    Every value that is computed and every share of an adjoint is looked at, in eager and lazy mode; compiled functions
-    run eagerly meanwhile.
+    Every value that is computed and every share of an adjoint is looked at, in eager and lazy mode. Compiled functions
+    are replayed; if what comes out holds a NaN, the call is undone and made again eagerly, from the same parameters,
+    numbers and random draws, so that the operator is named and its line.
 
     Parameters
     ----------
@@ -68,7 +69,12 @@ def detect_anomaly(inf: bool = False) -> Iterator[None]:
 
 
 class _Detector(Listener):
-    """Looks at all values, and remembers which line made which node as long as the node lives."""
+    """Looks at all values, and remembers which line made which node as long as the node lives.
+
+    Of a compiled function that is replayed, it looks at what comes out.
+    """
+
+    allows_replays = True
 
     def __init__(self, inf: bool) -> None:
         self.inf = inf
@@ -99,6 +105,9 @@ class _Detector(Listener):
     def replaced(self, tensor: Value, before: Any) -> None:
         if self._bad(tensor.cached_data) and not self._bad(before):
             raise self._replaced_badly(tensor, before)
+
+    def suspects(self, outcome: Sequence[Any]) -> bool:
+        return any(map(self._bad, outcome))
 
     def known(self, node: Value) -> Known | None:
         """The line that made it."""

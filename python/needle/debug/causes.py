@@ -17,7 +17,7 @@ def arrays_of(data: Any) -> list[Array]:
     if data is None:
         return []
     parts = data if isinstance(data, tuple) else (data,)
-    return [part if isinstance(part, np.ndarray) else part.peek() for part in parts]
+    return [part.peek() if hasattr(part, "peek") else np.asarray(part) for part in parts]
 
 
 def fault(array: Array) -> str:

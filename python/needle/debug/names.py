@@ -95,6 +95,7 @@ def assigned(frame: FrameType | None) -> Assigned | None:
     """Say what the node will be assigned to that is made above `frame`; None if that is not sure."""
     while frame is not None and frame.f_code is not _MAKE:
         frame = frame.f_back
+    frame = None if frame is None else frame.f_back  # it returns the node
     certain = True
     while frame is not None:
         key = (id(frame.f_code), frame.f_lasti)

@@ -52,9 +52,19 @@ def record(keep: int = 256 * 2**20) -> Iterator[Trace]:
     """
     if keep < 0:
         raise ValueError(f"record: keep is a number of bytes, and not negative; got {keep}")
+    global _latest
     trace = Trace(keep)
+    _latest = weakref.ref(trace)
     with listening(Recorder(trace)):
         yield trace
+
+
+_latest: weakref.ref[Trace] | None = None
+
+
+def latest() -> Trace | None:
+    """The latest recording that was begun, if it is still there."""
+    return None if _latest is None else _latest()
 
 
 def place() -> Place:
@@ -118,7 +128,6 @@ class Recorder(Listener):
             given = None if share is None else self._seen(share, where).number
             event = self._event("share", where, node=receiver.number, op=by.op, share=given, consumer=by.number)
             event.position = position
-            event.walk = self._calls.walks[-1] if self._calls.walks else None
 
     def freed(self, node: Value) -> None:
         """Write it down."""
@@ -193,6 +202,7 @@ class Recorder(Listener):
     def _event(self, kind: str, where: Place | None = None, **what: Any) -> Event:
         module = self._calls.open[-1] if self._calls.open else ""
         event = Event(len(self.trace.events), kind, where or place(), module=module, **what)
+        event.walk = self._calls.walks[-1] if self._calls.walks else None
         self.trace.events.append(event)
         return event
 
@@ -253,6 +263,7 @@ class Recorder(Listener):
         record = Node(number, kind, op, attributes, inputs, shape, dtype, where, False, node.requires_grad, module)
         record.name = given_name(node)
         record.named_by = BY_USER if record.name else 0
+        record.since = len(self.trace.events)
         record.ref = weakref.ref(node)
         self.trace.add(node, record)
         return record

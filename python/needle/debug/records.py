@@ -57,7 +57,7 @@ class Event:
         The node that handed the share to one of its inputs, and `position`, which one.
     position : int or None
     walk : int or None
-        Of a share: the index of the event with which its backward walk began.
+        Within a backward walk: the index of the event with which the walk began.
     module : str
         The path of the module within which it happened, or which is entered or left; ``""`` for the outermost.
     what : str
@@ -124,6 +124,8 @@ class Node:
         The path of the module within which it was made.
     name : str
         Empty if it has none.
+    since : int
+        The index of the event with which it appeared.
     """
 
     number: int
@@ -138,6 +140,7 @@ class Node:
     requires_grad: bool
     module: str = ""
     name: str = ""
+    since: int = 0
     named_by: int = 0
     ref: weakref.ref[Any] | None = field(default=None, repr=False, compare=False)
 

@@ -179,8 +179,14 @@ class Trace:
             raise LookupError(f"#{node.number} {node.formula()} had no value{when}: it was not computed")
         return slots[-1]
 
-    def adjoint(self, which: Value | int | str) -> Adjoint:
+    def adjoint(self, which: Value | int | str, at: int | None = None) -> Adjoint:
         """The shares of a node's adjoint that its consumers handed over in the last backward walk, and their sum.
+
+        Parameters
+        ----------
+        which : Tensor, int or str
+        at : int, optional
+            The index of an event: the shares that had arrived then; by default, at the end.
 
         Raises
         ------
@@ -188,7 +194,8 @@ class Trace:
             If the recording has no such node.
         """
         node = self.node(which)
-        received = [event for event in self.events if event.kind == "share" and event.node == node.number]
+        events = self.events if at is None else self.events[: at + 1]
+        received = [event for event in events if event.kind == "share" and event.node == node.number]
         last = [event for event in received if event.walk == received[-1].walk]
         total: Any = None
         for event in last:

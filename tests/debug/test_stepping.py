@@ -1,0 +1,437 @@
+"""The stepping debugger: through building, computing and backward, forwards and back."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import needle as ndl
+from needle import nn
+from needle.backend_selection import as_array
+from needle.debug.causes import arrays_of
+from needle.debug.console import Console
+from needle.debug.gradcheck import gradcheck
+from needle.debug.stepper import Quit, Stepper, stepping
+from needle.debug.terminal import Terminal
+from needle.debug.trace import Trace
+from needle.listening import Listener, listening
+from tests.autograd.graphs import counted_computations, tensor
+
+
+def session(program: Callable[[], Any], *commands: str, keep: int = 2**28) -> str:
+    """Run `program` under the debugger, which gets these commands at its stops; what it printed.
+
+    It stops before the first event, and is left when the commands are at their end.
+    """
+    stepper, printed = debugger(commands, keep)
+    try:
+        with stepping(stepper):
+            stepper.stop([])
+            program()
+            stepper.front.ended(stepper)  # type: ignore[attr-defined]
+    except Quit:
+        pass
+    return printed.getvalue()
+
+
+def debugger(commands: tuple[str, ...] = (), keep: int = 2**28) -> tuple[Stepper, io.StringIO]:
+    printed = io.StringIO()
+    console = Console(io.StringIO("\n".join(commands) + "\n"), printed)
+    return Stepper(Trace(keep), Terminal(console=console)), printed
+
+
+def answers(text: str) -> list[str]:
+    """What each command printed."""
+    return [part.partition("\n")[2] for part in text.split("(needle) ")[1:]]
+
+
+def stops(text: str) -> list[str]:
+    """What happened at each stop."""
+    return re.findall(r"^\[\d+\] (.*)$", text, re.MULTILINE)
+
+
+class Square(ndl.TensorOp):
+    """A student's op: `compute` and `gradient`, nothing else."""
+
+    def compute(self, a: Any) -> Any:
+        return a * a
+
+    def gradient(self, out_grad: Any, node: Any) -> Any:
+        return out_grad * node.inputs[0] * 2
+
+
+def small() -> None:
+    x = tensor([1.0, 3.0])
+    y = x * x
+    z = (y + x).sum()
+    z.backward()
+
+
+# Steps ------------------------------------------------------------------------------------------------------------
+
+
+def test_steps_go_through_building_and_then_through_the_adjoints_one_by_one():
+    seen = stops(session(small, *["s"] * 30))
+    assert [text.split(" (")[0] for text in seen[:3]] == ["made #2 'y'", "made #3", "made #4 'z'"]
+    assert seen[3] == "backward of #4 'z' begins"
+    assert [re.sub(r",.*", "", text) for text in seen[4:9]] == [
+        "#4 'z' Summation",
+        "#3 EWiseAdd",
+        "#3 EWiseAdd",
+        "#2 'y' EWiseMul",
+        "#2 'y' EWiseMul",
+    ]
+    assert seen[9] == "backward of #4 'z' has ended"
+
+
+def test_each_adjoint_that_arrives_is_shown_with_the_sum_so_far():
+    text = session(small, "break backward op=EWiseMul", "c", "c", "adjoint #1", "adjoint y")
+    last, y = answers(text)[-3:-1]
+    assert [re.sub(r"^.*\] |:.*", "", line) for line in last.splitlines()[:3]] == [
+        "#7 from #3 EWiseAdd",
+        "#8 from #2 'y' EWiseMul",
+        "#9 from #2 'y' EWiseMul",
+    ]
+    assert "sum: min 3  max 7  mean 5" in last and "[3. 7.]" in last and "sum: min 1  max 1" in y
+    assert "sum of 3 contributions so far: min 3  max 7  mean 5" in text
+    assert "computed at elementwise.py:" in text
+
+
+def test_stepi_also_enters_the_nodes_that_a_backward_pass_makes():
+    plain, inner = (stops(session(small, *[command] * 60)) for command in ("s", "si"))
+    made = [text for text in inner if text.startswith("made") and text not in plain]
+    assert len(made) >= 3 and all("#" in text for text in made)
+    assert [text for text in inner if text in plain] == plain
+
+
+def model() -> nn.Module:
+    np.random.seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+
+def train() -> None:
+    network = model()
+    optimizer = ndl.optim.SGD(network.parameters(), lr=0.1)
+    x = tensor(np.ones((5, 3)), requires_grad=False)
+    loss = (network(x) ** 2).sum()
+    loss.backward()
+    optimizer.step()
+
+
+def test_next_goes_over_the_call_of_a_module_and_over_a_backward_pass():
+    seen = stops(session(train, *["n"] * 12))
+    assert seen[:2] == ["entered Sequential", "left Sequential"]
+    begins = seen.index("backward of #14 'loss' begins")
+    assert seen[begins + 1] == "backward of #14 'loss' has ended" and seen[10] == "SGD has changed its parameters"
+    inside = stops(session(train, "s", "s", "n", "n"))
+    assert inside == [
+        "entered Sequential",
+        "entered Linear modules.0",
+        "left Linear modules.0",
+        "entered ReLU modules.1",
+    ]
+
+
+def test_until_goes_to_the_end_of_the_module_to_an_event_to_a_node_or_to_a_condition():
+    assert stops(session(train, "s", "s", "s", "unt"))[-1] == "left Linear modules.0"
+    at = re.findall(r"^\[(\d+)\]", session(train, "unt 17"), re.MULTILINE)[-1]
+    assert int(at) >= 17
+    assert stops(session(train, "unt op=ReLU"))[-1].startswith("made #9 (5, 4) float32 = ReLU(#8)")
+    seen = stops(session(train, "unt op=ReLU", "unt #9", "s"))
+    assert seen[-2].startswith("made #10 (5, 2) float32 = MatMul(#9, #3)")
+
+
+# Breakpoints ------------------------------------------------------------------------------------------------------
+
+LINE = train.__code__.co_firstlineno + 5
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("op=ReLU", ["made #9 (5, 4) float32 = ReLU(#8) in modules.1"]),
+        ("name=loss", ["made #14 'loss' () float32 = Summation(#13, axes=None, keepdims=False)"]),
+        ("shape=(5,2) op=EWiseAdd", ["made #12 (5, 2) float32 = EWiseAdd(#10, #11) in modules.2"]),
+        (
+            "module=modules.1",
+            ["entered ReLU modules.1", "made #9 (5, 4) float32 = ReLU(#8) in modules.1", "left ReLU modules.1"],
+        ),
+        (f"test_stepping.py:{LINE}", ["backward of #14 'loss' begins"]),
+        ("stepped", ["SGD has changed its parameters"]),
+        ("backward op=ReLU", [f"#9 ReLU, made at test_stepping.py:{LINE - 1}"]),
+        ("backward name=modules.2.weight", [f"#10 MatMul, made at test_stepping.py:{LINE - 1}"]),
+        ("replaced name=modules.0.bias", ["#2 'modules.0.bias' got other data"]),
+        ("op=Conv", []),
+    ],
+)  # fmt: skip
+def test_a_breakpoint_stops_where_it_says_and_nowhere_else(condition: str, expected: list[str]):
+    text = session(train, f"break {condition}", *["c"] * 8)
+    assert stops(text)[: text.count(", hit ")] == expected
+
+
+def test_faults_stop_where_they_arise():
+    def broken() -> None:
+        x = tensor([0.0, 1e30])
+        y = ndl.log(x)
+        (y * 0 + x * 1e4).sum().backward()
+
+    def first(condition: str) -> str:
+        text = session(broken, f"tbreak {condition}", "c")
+        assert ", hit 1 time" in text
+        return stops(text)[0]
+
+    assert "= Log(#1)" in first("inf") and "= MulScalar(#2, scalar=0)" in first("nan")
+    assert "MulScalar" in first("grad>1e3") and "Summation" in first("grad<2")
+
+
+def test_a_gradient_that_does_not_fit_is_shown_before_the_program_fails():
+    class Turned(Square):
+        def gradient(self, out_grad: Any, node: Any) -> Any:
+            return ndl.transpose(out_grad * node.inputs[0] * 2)
+
+    def program() -> None:
+        Turned()(tensor(np.ones((2, 3)))).sum().backward()
+
+    text = session(program, "break grad-shape", "c", "where", "gradcheck #2", "q")
+    assert "which does not fit: (3, 2) for an input of shape (2, 3)" in text
+    line = Turned.gradient.__code__.co_firstlineno + 1
+    assert f"computed at test_stepping.py:{line}: return ndl.transpose(" in text
+    assert "Turned.gradient raises ValueError" in text
+
+
+def test_breakpoints_are_listed_and_cleared_and_a_wrong_one_is_explained():
+    text = session(
+        small, "break op=Exp", "break name=q", "break", "clear 1", "break", "clear 7", "break what", "clear", "b"
+    )
+    listed = answers(text)
+    assert listed[2] == "1: op=Exp\n2: name=q\n" and listed[4] == "2: name=q\n" and listed[8] == "no breakpoints\n"
+    assert "no breakpoint 7" in listed[5] and "'what' is no condition" in listed[6] and "grad-shape" in listed[6]
+
+
+def test_watch_stops_at_all_that_happens_to_a_node():
+    text = session(train, "unt name=loss", "watch #14", "c", "c", "c", "c")
+    assert [x.split(",")[0] for x in stops(text)[:5]] == [
+        "made #14 'loss' () float32 = Summation(#13",
+        "backward of #14 'loss' begins",
+        "#14 'loss' Summation",
+        "backward of #14 'loss' has ended",
+        "SGD has changed its parameters",
+    ]
+    text = session(train, "unt name=loss", "watch #13", "c", "c")
+    assert stops(text)[1].startswith("#14 'loss' Summation") and stops(text)[2].startswith("#13 PowerScalar")
+
+
+# Back -------------------------------------------------------------------------------------------------------------
+
+
+def test_back_shows_the_graph_the_values_and_the_adjoints_as_they_were():
+    def program() -> None:
+        x = tensor([1.0, 2.0])
+        y = x * 3
+        x.data = tensor([10.0, 20.0])
+        z = (x + y).sum()
+        z.backward()
+
+    text = session(
+        program, "c", "value #1", "adjoint #1", "goto 2", "value #1", "graph #1", "adjoint #1", "p 1 + 1", "s", "c"
+    )
+    now, then = answers(text)[1], answers(text)[4]
+    assert "[10. 20.]" in now and "[1. 2.]" in then
+    graph = answers(text)[5]
+    assert "#2 'y'" in graph and "EWiseAdd" not in graph
+    assert "received no adjoint yet" in answers(text)[6]
+    assert "(the present, not the past that is shown)\n2" in answers(text)[7]
+    assert "in the past: the present is" in answers(text)[8] and "back in the present" in answers(text)[9]
+
+
+def test_a_value_that_was_dropped_is_said_to_be_and_its_statistics_stay():
+    text = session(small, "c", "goto 2", "value y", keep=16)
+    assert "was dropped" in text and "min 1  max 9  mean 5" in text
+
+
+def test_breakpoints_hold_in_the_past_too():
+    text = session(train, "c", "goto 0", "break op=ReLU", "c")
+    assert stops(text)[-1].startswith("made #9 (5, 4) float32 = ReLU(#8)")
+
+
+def test_back_after_ten_thousand_events_takes_a_moment():
+    stepper, _ = debugger()
+    stepper.wanted = lambda stepper, step: False
+    x = tensor([1.0])
+    with stepping(stepper):
+        y = x
+        for i in range(2500):
+            y = y * 1.0 if i % 2 else y + 1.0
+        y.backward()
+    assert len(stepper.trace.events) > 10_000
+    terminal: Any = stepper.front
+    terminal.stepper = stepper
+    stepper.position = len(stepper.steps) - 1
+    began = time.perf_counter()
+    terminal.do_back("4000")
+    terminal.do_value("#100")
+    terminal.do_adjoint("#100")
+    seconds = time.perf_counter() - began
+    assert not stepper.is_present and stepper.trace.value(101, terminal._at()) == 51
+    assert seconds < 1  # on a quiet machine a twentieth of that; see docs/debugging.md
+
+
+def parts(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def on_device(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(on_device, value))
+    return as_array(value, device=ndl.default_device(), dtype=str(value.dtype))
+
+
+def test_a_recording_of_a_training_step_gives_every_value_and_adjoint_exactly():
+    from apps.mlp_resnet import MLPResNet
+
+    np.random.seed(0)
+    network = MLPResNet(20, hidden_dim=8, num_blocks=2, num_classes=5, drop_prob=0.2)
+    optimizer = ndl.optim.Adam(network.parameters(), lr=1e-3)
+    x, labels = tensor(np.random.randn(16, 20), requires_grad=False), ndl.Tensor(np.arange(16) % 5, requires_grad=False)
+    ops: list[Any] = []
+
+    class Keeper(Listener):
+        def computed(self, node: Any, op: Any, inputs: Any, seconds: float) -> None:
+            ops.append(op)
+
+    with ndl.debug.record() as trace, listening(Keeper()):
+        loss = nn.SoftmaxLoss()(network(x), labels)
+        optimizer.reset_grad()
+        loss.backward()
+        optimizer.step()
+    events = [event for event in trace.events if event.kind == "computed"]
+    assert len(ops) == len(events) > 100
+    for op, event in zip(ops, events):
+        inputs = [on_device(trace.value(number, event.index)) for number in event.inputs]
+        values = parts(trace.value(event.node, event.index))
+        for again, value in zip(arrays_of(op.compute(*inputs)), values, strict=True):
+            np.testing.assert_array_equal(again, value)
+    for parameter in network.parameters():
+        np.testing.assert_array_equal(trace.adjoint(parameter).total, parameter.grad.numpy())
+        np.testing.assert_array_equal(trace.value(parameter), parameter.numpy())
+
+
+# Looking ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_node_its_inputs_its_source_and_its_neighbourhood_are_shown():
+    text = session(small, "s", "s", "node", "inputs", "list", "graph", "where", "events 2", "node #9", "node q")
+    node, inputs, source, graph, where, events, *wrong = answers(text)[2:]
+    assert "#3 (2,) float32 = EWiseAdd(#2, #1)" in node and "requires_grad: True" in node and "alive now: yes" in node
+    assert "0: #2 'y' (2,) float32 = EWiseMul(#1, #1)\n   min 1  max 9  mean 5" in inputs
+    line = small.__code__.co_firstlineno + 3
+    assert f"{line:5d} ->     z = (y + x).sum()" in source
+    assert graph.splitlines()[-1] == "==> #3 (2,) float32 = EWiseAdd(#2, #1)" and "├─ #2 'y'" in graph
+    assert f"test_stepping.py:{line} in small" in where and "in __add__" in where
+    assert len(events.splitlines()) == 2
+    assert "there is no node #9" in wrong[0] and "no node of the recording has the name 'q'" in wrong[1]
+
+
+def test_expressions_are_evaluated_in_the_frame_of_the_program_and_errors_said_in_a_line():
+    text = session(small, "s", "s", "p x.shape", "!y", "p 1 / 0", "p nonsense", "hello")
+    shape, y, division, name, command = answers(text)[2:7]
+    assert shape == "(2,)\n" and y.startswith(
+        "Tensor #2 'y' (2,) float32 [1, 9] = EWiseMul(#1, #1), at test_stepping.py:"
+    )
+    assert "ZeroDivisionError" in division and "NameError" in name and "no command 'hello'" in command
+
+
+def test_in_lazy_mode_nothing_is_computed_but_what_is_asked_for():
+    def program() -> None:
+        with ndl.lazy_mode():
+            x = tensor([1.0, 2.0])
+            y = ndl.exp(x)
+            z = y * 2
+            w = z + 1
+            assert w.cached_data is None and z.cached_data is not None and y.cached_data is not None
+
+    with counted_computations() as counts:
+        looking = [
+            "value",
+            "node",
+            "inputs",
+            "graph",
+            "where",
+            "list",
+            "p y",
+            "holders",
+            "events",
+            "back",
+            "s",
+            "adjoint",
+        ]
+        text = session(program, "s", *looking, "realize #3", "c", "q")
+    assert sum(counts.values()) == 2, counts  # exp and the product
+    assert "not computed" in answers(text)[1] and "computed #3 'z'" not in text.split("realize")[0]
+    assert "[ 5.4366 14.7781]" in text
+
+
+def test_gradcheck_says_which_input_has_a_wrong_gradient_and_where():
+    class Wrong(ndl.TensorOp):
+        def compute(self, a: Any, b: Any) -> Any:
+            return a * b
+
+        def gradient(self, out_grad: Any, node: Any) -> Any:
+            _, b = node.inputs
+            return out_grad * b, out_grad * b
+
+    text = session(lambda: Wrong()(tensor([1.0, 2.0]), tensor([2.0, 3.0])), "s", "gradcheck")
+    right, wrong = answers(text)[1].splitlines()
+    assert right == "input 0 (2,): right in all 2 entries"
+    assert wrong.startswith("input 1 (2,): WRONG in 2 of all 2 entries; at (")
+    a = tensor(np.random.default_rng(0).normal(size=(20, 30)))
+    for op, inputs in [
+        (Square(), (a,)),
+        (ndl.ops.MatMul(), (a, ndl.transpose(a))),
+        (ndl.ops.Split(0), (tensor(np.ones((2, 3))),)),
+        (ndl.ops.Summation((0,)), (a.astype("float32"),)),
+    ]:
+        assert all("right" in line for line in gradcheck(op, inputs)), op
+
+
+def test_the_debugger_touches_neither_modes_nor_gradients():
+    def program() -> tuple[Any, ...]:
+        x = tensor([1.0, 2.0])
+        with ndl.no_grad():
+            y = ndl.exp(x)
+        z = ndl.exp(x) * y
+        z.sum().backward()
+        return y.requires_grad, x.grad.numpy().tolist(), ndl.autograd.LAZY_MODE
+
+    expected, given = program(), []
+    session(lambda: given.append(program()), *["s", "gradcheck", "p x * 2"] * 30, "c")
+    assert given == [expected]
+
+
+def test_quit_ends_the_program_and_detach_lets_it_go_on():
+    after: list[str] = []
+    session(lambda: (small(), after.append("end")), "q")
+    assert not after
+    text = session(lambda: (small(), after.append("end")), "detach")
+    assert after == ["end"] and not stops(text)
+
+
+def test_help_names_every_command_in_80_columns():
+    text = session(small, "help", "help break", "h stepi")
+    lines = answers(text)[0].splitlines()
+    assert {line.split(":")[0].split()[0] for line in lines} >= {
+        "step",
+        "back",
+        "gradcheck",
+        "holders",
+        "realize",
+        "pdb",
+    }
+    assert "grad-shape" in answers(text)[1] and "stepi" in answers(text)[2]
+    assert max(map(len, text.splitlines())) <= 80
