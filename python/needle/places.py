@@ -46,46 +46,67 @@ class Place(NamedTuple):
         return str(self.user)
 
 
-class _Spot(NamedTuple):
-    """An instruction: its code, which is held so that no other code gets its identity, and its line."""
-
-    code: CodeType
-    line: Line
-    is_user: bool
-
-
-_spots: dict[tuple[int, int], _Spot] = {}
+#: Whether code is the user's, by its identity; and the code itself, held so that no other gets that identity.
+_users: dict[int, bool] = {}
+_codes: list[CodeType] = []
+#: What was looked up before: a place by the instructions of its frames, and a line by its instruction.
+_places: dict[tuple[object, ...], Place] = {}
+_lines: dict[tuple[int, int], Line] = {}
 
 
-def _spot(frame: FrameType) -> _Spot:
-    """The instruction that a frame is at; each is looked up once."""
-    code = frame.f_code
-    found = _spots.get((id(code), frame.f_lasti))
-    if found is None:
-        line = Line(code.co_filename, frame.f_lineno, code.co_name)
-        found = _Spot(code, line, not code.co_filename.startswith((PACKAGE, _BLOCKS)))
-        _spots[id(code), frame.f_lasti] = found
+def _is_users(code: CodeType) -> bool:
+    """Whether code is the user's; each is looked at once."""
+    found = _users[id(code)] = not code.co_filename.startswith((PACKAGE, _BLOCKS))
+    _codes.append(code)
     return found
 
 
 def here(without: tuple[str, ...] = ()) -> Place:
-    """The place where the program is now; `without` the library's lines in files whose names begin like these."""
-    frame = sys._getframe(1)
-    library: list[Line] = []
-    spot = _spot(frame)
-    while not spot.is_user and frame.f_back is not None:
-        if not spot.line.filename.startswith((_BLOCKS, *without)):
-            library.append(spot.line)
+    """The place where the program is now; `without` the library's lines in files whose names begin like these.
+
+    It is asked for at every event of a recording, so what an instruction stands for is looked up once.
+    """
+    first = frame = sys._getframe(1)
+    trail: list[object] = [without]
+    while frame is not None:
+        code = frame.f_code
+        key = id(code)
+        trail += (key, frame.f_lasti)
+        if _users.get(key) or (key not in _users and _is_users(code)):
+            break
+        if frame.f_back is None:
+            break
         frame = frame.f_back
-        spot = _spot(frame)
-    return Place(spot.line, tuple(reversed(library)))
+    found = _places.get(tuple(trail))
+    if found is None:
+        found = _places[tuple(trail)] = _place(first, frame, without)
+    return found
+
+
+def _place(frame: FrameType, user: FrameType, without: tuple[str, ...]) -> Place:
+    """The place of the frames from `frame` out to that of the user."""
+    library: list[Line] = []
+    while frame is not user:
+        if not frame.f_code.co_filename.startswith((_BLOCKS, *without)):
+            library.append(_line_at(frame))
+        frame = frame.f_back  # type: ignore[assignment]
+    return Place(_line_at(user), tuple(reversed(library)))
+
+
+def _line_at(frame: FrameType) -> Line:
+    """The line of a frame; each instruction is looked up once. Its code is held by `_is_users`."""
+    key = id(frame.f_code), frame.f_lasti
+    found = _lines.get(key)
+    if found is None:
+        found = _lines[key] = Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    return found
 
 
 def users_line() -> Line:
     """The user's line alone."""
     frame = sys._getframe(1)
-    spot = _spot(frame)
-    while not spot.is_user and frame.f_back is not None:
+    while not (_users.get(id(frame.f_code)) or (id(frame.f_code) not in _users and _is_users(frame.f_code))):
+        if frame.f_back is None:
+            break
         frame = frame.f_back
-        spot = _spot(frame)
-    return spot.line
+    return _line_at(frame)

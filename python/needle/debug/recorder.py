@@ -77,6 +77,7 @@ class _Calls(threading.local):
 
     def __init__(self) -> None:
         self.open: list[str] = []  # their paths, the innermost last
+        self.outermost: Any = lambda: None  # a weak reference to the module whose parts were given paths
         self.paths: dict[int, str] = {}
         self.count = 0  # of calls that no other call contains
         self.walks: list[int] = []  # the backward walks that have begun, by the index of the event
@@ -149,8 +150,10 @@ class Recorder(Listener):
             calls = self._calls
             if not calls.open:
                 calls.count += 1
-                calls.paths = {id(m): path for path, m in module.named_modules()}
-                self._name_by_path(module, place())
+                if calls.outermost() is not module:
+                    self._name_by_path(module)
+            elif id(module) not in calls.paths:
+                self._name_by_path(calls.outermost())
             path = calls.paths.get(id(module), "")
             calls.open.append(path)
             self._event("entered", what=type(module).__name__)
@@ -253,6 +256,8 @@ class Recorder(Listener):
         inputs = tuple(self.trace.node(x).number for x in node.inputs)
         record = self._new(node, op, _attributes(node.op), inputs, where)
         self._value(self._event("seen", where, node=record.number), record, data)
+        if record.kind == "Parameter" and not record.name and self._calls.open:
+            self._name_by_path(self._calls.outermost())  # it was put into the module since
         return record
 
     def _new(self, node: Value, op: str, attributes: str, inputs: tuple[int, ...], where: Place) -> Node:
@@ -284,7 +289,11 @@ class Recorder(Listener):
             self._by_call[call] = record
         record.name, record.named_by = found.name, BY_ASSIGNMENT
 
-    def _name_by_path(self, module: Any, where: Place) -> None:
+    def _name_by_path(self, module: Any) -> None:
+        """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""
+        where = place()
+        self._calls.outermost = weakref.ref(module)
+        self._calls.paths = {id(m): path for path, m in module.named_modules()}
         for path, tensor in [*module.named_parameters(), *module.named_buffers()]:
             record = self._seen(tensor, where)
             deeper = record.named_by == BY_MODULE and path.count(".") > record.name.count(".")
