@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .backend_selection import stamps
+from .listening import known
 
 if TYPE_CHECKING:
     from .autograd import Value
@@ -91,7 +92,9 @@ def _changed(node: Any) -> list[tuple[Value, str]]:
 
 
 def _changed_message(node: Any, role: str, value: Any) -> str:
+    facts = known(value)
+    where = "" if facts is None or facts.changed is None else f", at {facts.changed}: {facts.changed.text}"
     return (
         f"backward: the derivative of {type(node.op).__name__} needs {role} (shape {value.shape}), but that data was "
-        "replaced or written in place after the forward pass; compute the gradient first, or work on a copy"
+        f"replaced or written in place after the forward pass{where}; compute the gradient first, or work on a copy"
     )

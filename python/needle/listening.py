@@ -18,11 +18,24 @@ if TYPE_CHECKING:
 
 
 class Known(NamedTuple):
-    """What a listener knows of a node: the user's line that made it, its number, its name; 0 and empty for none."""
+    """What a listener knows of a node.
+
+    Attributes
+    ----------
+    line : Line or None
+        The user's line that made it.
+    number : int
+        0 for none.
+    name : str
+        Empty for none.
+    changed : Line or None
+        The user's line that replaced its data last.
+    """
 
     line: Line | None
     number: int = 0
     name: str = ""
+    changed: Line | None = None
 
 
 class Listener:

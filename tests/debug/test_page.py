@@ -1,12 +1,9 @@
-"""`view` writes one page that shows the graph, and everything in it is true."""
+"""`view` writes one page that tells a graph or a recording, and everything in it is true."""
 
 from __future__ import annotations
 
-import html
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,10 +14,11 @@ import pytest
 
 import needle as ndl
 from needle import nn
-from needle.debug.page import statistics, view
+from needle.debug.page import view
+from needle.debug.page_values import facts_of
+from needle.debug.trace import Trace
 from tests.autograd.graphs import counted_computations, tensor
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 VOID = {"meta", "link", "input", "br"}
 
 
@@ -34,15 +32,14 @@ class Page(HTMLParser):
         self.words: dict[str, str] = {}
         self.feed(text)
         self.data: dict[str, Any] = json.loads(self.words["script data"])
-        self.nodes = {node["number"]: node for node in self.data["nodes"]}
+        self.nodes = {box["number"]: box for box in self.data["boxes"]}
+        self.steps = self.data["steps"]
+        self.kinds = [step["kind"] for step in self.steps]
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
         if tag not in VOID:
             self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: Any) -> None:
-        self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -52,8 +49,10 @@ class Page(HTMLParser):
         key = f"{tag} {attributes.get('id', attributes.get('class', ''))}".strip()
         self.words[key] = self.words.get(key, "") + text
 
-    def of_class(self, name: str) -> list[dict[str, str]]:
-        return [attributes for _, attributes in self.elements if name in attributes.get("class", "").split()]
+    def known(self, number: int, which: str = "values", at: int | None = None) -> Any:
+        """The facts of a node's value or adjoint at a position of the slider; None if it has none there."""
+        past = [value for since, value in self.nodes[number][which] if at is None or since <= at]
+        return self.data["values"][past[-1]] if past and past[-1] is not None else None
 
 
 @pytest.fixture
@@ -65,47 +64,55 @@ def loss_of(model: nn.Module) -> ndl.Tensor:
     return (model(tensor([[1.0, 2.0, 3.0]], requires_grad=False)) ** 2).sum()
 
 
+def recorded(keep: int = 2**20, steps: int = 1) -> Trace:
+    np.random.seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    optimizer = ndl.optim.SGD(model.parameters(), lr=0.1)
+    with ndl.debug.record(keep) as trace:
+        for _ in range(steps):
+            loss_of(model).backward(create_graph=False)
+            optimizer.step()
+    return trace
+
+
+# Of a tensor ----------------------------------------------------------------------------------------------------------
+
+
 def test_the_page_is_whole_and_asks_for_nothing_from_outside(tmp_path: Path):
-    written = view(loss_of(nn.Linear(3, 2)), tmp_path / "graph.html")
-    assert written == tmp_path / "graph.html"
-    text = written.read_text("utf-8")
-    read = Page(text)
-    assert not read.open
-    links = [a[name] for _, a in read.elements for name in ("src", "href", "action") if name in a]
-    assert links == ["data:,"] and not re.search(r"https?://|@import|url\(|fetch\(|XMLHttp", text)
-    ids = [a["id"] for _, a in read.elements if "id" in a]
-    assert len(ids) == len(set(ids))
+    for shown in (loss_of(nn.Linear(3, 2)), recorded()):
+        written = view(shown, tmp_path / "graph.html")
+        assert written == tmp_path / "graph.html"
+        text = written.read_text("utf-8")
+        read = Page(text)
+        assert not read.open
+        links = [a[name] for _, a in read.elements for name in ("src", "href", "action") if name in a]
+        assert links == ["data:,"] and not re.search(r"https?://(?!www.w3.org)|@import|url\(|fetch\(|XMLHttp", text)
+        ids = [a["id"] for _, a in read.elements if "id" in a]
+        assert len(ids) == len(set(ids))
 
 
-def test_there_is_a_box_for_each_node_and_a_line_for_each_input(page: Any):
+def test_a_graph_is_told_in_its_order_with_its_inputs(page: Any):
     x = tensor([1.0, 2.0])
     y = ndl.exp(x) * x * x
     read = page(y)
-    assert [node["inputs"] for node in read.data["nodes"]] == [[], [1], [2, 1], [3, 1]]
-    assert [a["id"] for a in read.of_class("node")] == ["n1", "n2", "n3", "n4"]
-    lines = {(int(a["data-source"]), int(a["data-target"])) for a in read.of_class("line")}
-    assert lines == {(1, 2), (2, 3), (1, 3), (3, 4), (1, 4)} and len(read.of_class("line")) == 5
-    assert read.data["outputs"] == [4] and "output" in read.of_class("node")[3]["class"]
+    assert [box["inputs"] for box in read.data["boxes"]] == [[], [1], [2, 1], [3, 1]]
+    assert read.data["outputs"] == [4] and [step["node"] for step in read.steps] == [1, 2, 3, 4]
+    assert read.kinds == ["seen", "made", "made", "made"] and read.steps[2]["text"] == "made #3 = EWiseMul(#2, #1)"
 
 
 def test_parameters_have_their_paths_and_leaves_are_told_apart(page: Any):
     model = nn.Sequential(nn.Linear(3, 2, bias=False))
     read = page(loss_of(model), model)
-    assert [node["kind"] for node in read.data["nodes"][:3]] == ["constant", "parameter", "op"]
+    assert [box["kind"] for box in read.data["boxes"][:3]] == ["constant", "parameter", "op"]
     assert read.nodes[2]["name"] == "modules.0.weight" and read.nodes[3]["op"] == "MatMul"
-    assert read.nodes[4]["attributes"]["scalar"] in ("2", "2.0")
+    assert read.nodes[4]["attributes"] in ("scalar=2", "scalar=2.0")
 
 
 def test_statistics_are_those_of_numpy(page: Any):
     values = np.random.RandomState(0).randn(40, 30).astype("float32")
-    (facts,) = page(tensor(values) * 2).nodes[1]["value"]
-    for name, expected in (
-        ("min", values.min()),
-        ("max", values.max()),
-        ("mean", values.mean()),
-        ("std", values.std()),
-    ):
-        assert float(facts[name]) == pytest.approx(float(expected), rel=1e-3)
+    (facts,) = page(tensor(values) * 2).known(1)
+    for name in ("min", "max", "mean", "std"):
+        assert float(facts[name]) == pytest.approx(float(getattr(values, name)()), rel=1e-3)
     assert (facts["size"], facts["bytes"], facts["nan"], facts["inf"], facts["zero"]) == (1200, 4800, 0, 0, 0)
     counts, _ = np.histogram(values.astype("float64"), bins=len(facts["histogram"]["counts"]))
     assert facts["histogram"]["counts"] == counts.tolist()
@@ -113,12 +120,12 @@ def test_statistics_are_those_of_numpy(page: Any):
 
 def test_nan_inf_zeros_and_the_largest_numbers_are_counted_and_shown():
     big = float(np.finfo("float32").max)
-    (facts,) = statistics(tensor([np.nan, np.inf, -np.inf, 0.0, -big, big]))
+    facts = facts_of(np.array([np.nan, np.inf, -np.inf, 0.0, -big, big], "float32"))
     assert (facts["nan"], facts["inf"], facts["zero"]) == (1, 2, 1)
     assert sum(facts["histogram"]["counts"]) == 3 and facts["first"][:3] == ["nan", "inf", "-inf"]
-    (empty,) = statistics(tensor(np.zeros((0, 3))))
+    empty = facts_of(np.zeros((0, 3), "float32"))
     assert empty["size"] == 0 and "min" not in empty
-    (flags,) = statistics(tensor([True, False, True], dtype="bool"))
+    flags = facts_of(np.array([True, False, True]))
     assert (flags["min"], flags["max"], flags["zero"]) == ("0", "1", 1)
 
 
@@ -126,25 +133,14 @@ def test_the_adjoint_is_shown_where_a_gradient_is_kept_and_the_walk_back_replaye
     x = tensor([1.0, -2.0, 4.0])
     c = tensor([1.0, 1.0, 1.0], requires_grad=False)
     y = (x * x + c).sum()
-    assert page(y).data["backward"] == []
+    assert "share" not in page(y).kinds
     y.backward()
     read = page(y)
-    assert read.nodes[1]["grad"][0]["first"] == ["2", "-4", "8"]
-    assert read.nodes[2]["grad"] == []
-    assert read.data["backward"] == [5, 4, 2, 1] and read.nodes[3]["kind"] == "constant"
-
-
-def test_a_lazy_graph_is_shown_and_nothing_of_it_computed(page: Any):
-    with ndl.lazy_mode():
-        y = ndl.exp(tensor([1.0, 2.0])) + 1
-    with counted_computations() as counts:
-        read = page(y)
-    assert not counts and y.cached_data is None
-    assert [(node["value"] == [], node["notes"]) for node in read.data["nodes"]] == [
-        (False, []),
-        (True, ["lazy"]),
-        (True, ["lazy"]),
-    ]
+    assert read.known(1, "adjoints")[0]["first"] == ["2", "-4", "8"]
+    assert read.known(2, "adjoints") is None and read.nodes[3]["kind"] == "constant"
+    assert read.kinds[5:] == ["backward_began", "share", "share", "share", "backward_ended"]
+    assert [(s["consumer"], s["node"]) for s in read.steps if s["kind"] == "share"] == [(5, 4), (4, 2), (2, 1)]
+    assert read.known(1, "adjoints", at=8) is None
 
 
 def test_a_freed_graph_and_one_that_is_cut_say_so(page: Any):
@@ -156,11 +152,18 @@ def test_a_freed_graph_and_one_that_is_cut_say_so(page: Any):
 
 
 def test_no_name_breaks_out_of_the_page(page: Any):
-    name = '</script><b onclick="x">{svg}&amp; {data}'
+    name = '</script><b onclick="x">{data}&amp; {style}'
     x = tensor([1.0])
-    read = page(x * 2, {name: x})
-    assert name in read.of_class("node")[0]["aria-label"]
-    assert read.nodes[1]["name"] == name and not any(tag == "b" for tag, _ in read.elements) and not read.open
+    for shown in (x * 2, recorded_with(name)):
+        read = page(shown, {name: x})
+        assert read.nodes[1]["name"] == name and not read.open
+        assert not any("onclick" in attributes for _, attributes in read.elements)
+
+
+def recorded_with(name: str) -> Trace:
+    with ndl.debug.record() as trace:
+        _ = ndl.debug.name(tensor([1.0]), name) * 2
+    return trace
 
 
 def test_tuples_and_a_students_operator_are_shown(page: Any):
@@ -171,44 +174,138 @@ def test_tuples_and_a_students_operator_are_shown(page: Any):
         def gradient(self, out_grad: Any, node: Any) -> Any:
             return out_grad[0] * 2 + out_grad[1] * 3
 
-    read = page(Both()(tensor([1.0]))[1])
-    assert [facts["first"] for facts in read.nodes[2]["value"]] == [["2"], ["3"]] and read.nodes[2]["op"] == "Both"
+    with ndl.debug.record() as trace:
+        y = Both()(tensor([1.0]))[1]
+    for shown in (y, trace):
+        read = page(shown)
+        assert [facts["first"] for facts in read.known(2)] == [["2"], ["3"]] and read.nodes[2]["op"] == "Both"
 
 
-CLICKS = """<script>
-const press = key => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
-const seen = [], count = kind => document.querySelectorAll(".node." + kind).length;
-const note = () => seen.push({step: byId("step").value, later: count("later"), back: count("back"),
-  details: details.textContent, box: svg.getAttribute("viewBox")});
-window.addEventListener("error", event => seen.push(String(event.message)));
-note();
-slider.value = 1; slider.dispatchEvent(new Event("input")); note();
-press("ArrowRight"); note();
-press("End"); note();
-byId("n3").querySelector("rect").dispatchEvent(new MouseEvent("click", {bubbles: true})); note();
-press("ArrowUp"); note();
-press("+"); note();
-document.body.append(Object.assign(document.createElement("pre"), {id: "seen", textContent: JSON.stringify(seen)}));
-</script>"""
+# Of a recording -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no browser here")
-def test_in_a_browser_the_slider_the_keys_and_a_click_change_what_is_shown(tmp_path: Path):
-    x = tensor([1.0, -2.0, 4.0])
-    y = (x * x).sum()
-    y.backward()
-    file = view(y, tmp_path / "graph.html", {"x": x})
-    file.write_text(file.read_text("utf-8").replace("</body>", CLICKS + "</body>"), "utf-8")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
-    done = subprocess.run([*command, file.as_uri()], capture_output=True, text=True, timeout=60)
-    assert "CONSOLE" not in done.stderr
-    found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.S)
-    assert found
-    opened, first, second, end, clicked, up, closer = json.loads(html.unescape(found[1]))
-    assert (opened["later"], opened["back"]) == (0, 0) and opened["step"].startswith("built: 3 nodes")
-    assert first["later"] == 2 and first["step"] == "forward 1 of 3: #1 x (3,) float32"
-    assert second["later"] == 1 and "#2 EWiseMul" in second["step"]
-    assert (end["later"], end["back"]) == (0, 3) and end["step"] == "backward 3 of 3: #1 x has its gradient"
-    assert "Summation" in clicked["details"] and "max21" in clicked["details"]
-    assert "EWiseMul" in up["details"] and "max16" in up["details"]
-    assert float(closer["box"].split()[2]) < float(up["box"].split()[2])
+def test_the_steps_of_a_recording_are_its_events_in_order(page: Any):
+    trace = recorded()
+    read = page(trace)
+    kinds = [event.kind for event in trace.events]
+    told = {step["kind"] for step in read.steps}
+    assert set(kinds) - told <= {"made"} and len(read.steps) == len(kinds) - kinds.count("made")
+    shares = [event for event in trace.events if event.kind == "share"]
+    assert [(s["node"], s["consumer"]) for s in read.steps if s["kind"] in ("share", "no share")] == [
+        (event.node, event.consumer) for event in shares
+    ]
+    computed = next(step for step in read.steps if step["kind"] == "computed")
+    assert computed["text"].startswith("made and computed #") and "= MatMul(" in computed["text"]
+
+
+def test_at_each_step_a_node_has_the_value_that_it_had_then(page: Any):
+    trace = recorded()
+    read = page(trace)
+    weight = trace.node("modules.0.weight").number
+    replaced = next(p for p, s in enumerate(read.steps, 1) if (s["kind"], s["node"]) == ("replaced", weight))
+    event = next(e.index for e in trace.events if (e.kind, e.node) == ("replaced", weight))
+    for position, at in ((replaced - 1, event - 1), (replaced, event), (None, None)):
+        (facts,) = read.known(weight, at=position)
+        assert float(facts["mean"]) == pytest.approx(float(trace.value(weight, at=at).mean()), rel=1e-4)
+    assert read.known(weight, at=replaced - 1) != read.known(weight, at=replaced)
+    made = trace.nodes(op="ReLU")[0].number
+    position = next(p for p, s in enumerate(read.steps, 1) if s["node"] == made)
+    assert read.known(made, at=position - 1) is None and read.known(made, at=position) is not None
+
+
+def test_an_adjoint_grows_with_each_share(page: Any):
+    x = tensor([1.0, 2.0])
+    with ndl.debug.record() as trace:
+        (x * 3 + ndl.exp(x)).sum().backward()
+    read, number = page(trace), trace.node(x).number
+    positions = [p for p, s in enumerate(read.steps, 1) if (s["kind"], s["node"]) == ("share", number)]
+    assert len(positions) == 2
+    seen = [read.known(number, "adjoints", at=position) for position in (positions[0] - 1, *positions)]
+    assert seen[0] is None
+    shares = trace.adjoint(x).shares
+    assert float(seen[1][0]["max"]) == pytest.approx(float(trace.value(shares[0].share).max()), rel=1e-4)
+    assert float(seen[2][0]["max"]) == pytest.approx(3 + np.exp(2.0), rel=1e-4)
+
+
+def test_a_dropped_value_leaves_its_statistics(page: Any):
+    trace = recorded(keep=0)
+    (facts,) = page(trace).known(trace.nodes(op="ReLU")[0].number)
+    expected = trace.statistics(trace.nodes(op="ReLU")[0].number)
+    assert facts["dropped"] and "histogram" not in facts and facts["bytes"] == expected.size * 4
+    assert float(facts["max"]) == pytest.approx(expected.maximum, rel=1e-4)
+
+
+def test_each_node_has_its_source_line_with_those_around_it_and_those_of_the_library(page: Any):
+    trace = recorded()
+    read = page(trace)
+    node = trace.nodes(op="ReLU")[0]
+    user, *library = (read.data["lines"][i] for i in read.nodes[node.number]["lines"])
+    assert (
+        user["file"] == __file__
+        and user["text"] == "return (model(tensor([[1.0, 2.0, 3.0]], requires_grad=False)) ** 2).sum()"
+    )
+    texts = dict(user["around"])
+    assert texts[node.place.user.number].strip() == user["text"] and len(texts) == 5
+    assert any(line["function"] == "relu" for line in library)
+    step = next(step for step in read.steps if step["kind"] == "stepped")
+    assert read.data["lines"][step["line"]]["text"] == "optimizer.step()"
+
+
+def test_a_recording_that_was_saved_and_loaded_is_shown_alike(page: Any, tmp_path: Path):
+    trace = recorded()
+    trace.save(tmp_path / "t.json")
+    first, second = page(trace).data, page(Trace.load(tmp_path / "t.json")).data
+    for part in ("groups", "steps", "values", "opened"):
+        assert first[part] == second[part]
+    assert first["boxes"] == second["boxes"]
+
+
+def test_the_first_nodes_of_a_long_recording_are_shown_and_the_page_says_so(page: Any):
+    read = page(recorded(steps=3), max_nodes=30)
+    assert set(read.nodes) == set(range(1, 31)) and "until 30 of them were there" in read.words["p note"]
+    assert all(n is None or n <= 30 for step in read.steps for n in (step["node"], step["consumer"]))
+
+
+def test_what_cannot_be_shown_is_refused(tmp_path: Path):
+    for shown, error in ((3, TypeError), ([tensor([1.0]), "x"], TypeError)):
+        with pytest.raises(error):
+            view(shown, tmp_path / "g.html")
+    for shown in (recorded(), tensor([1.0])):
+        with pytest.raises(ValueError, match="max_nodes"):
+            view(shown, tmp_path / "g.html", max_nodes=0)
+    assert not (tmp_path / "g.html").exists()
+
+
+# Lazy -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lazy_graph_is_shown_and_nothing_of_it_computed(page: Any):
+    with ndl.debug.record() as trace, ndl.lazy_mode():
+        y = ndl.exp(tensor([1.0, 2.0])) + 1
+    with counted_computations() as counts:
+        read, of_trace = page(y), page(trace)
+    assert not counts and y.cached_data is None
+    assert [(read.known(n) is not None, read.nodes[n]["notes"]) for n in (1, 2, 3)] == [
+        (True, []),
+        (False, ["lazy"]),
+        (False, ["lazy"]),
+    ]
+    assert [of_trace.known(n) is not None for n in (1, 2, 3)] == [True, False, False]
+    assert of_trace.kinds == ["seen", "made", "made"]
+
+
+def test_of_a_lazy_step_making_and_computing_are_apart_and_the_adjoint_comes_when_it_is_computed(page: Any):
+    x = tensor([1.0, 2.0])
+    with ndl.debug.record() as trace, ndl.lazy_mode():
+        y = ndl.exp(x).sum()
+        y.backward()
+        x.grad.numpy()
+    with counted_computations() as counts:
+        read = page(trace)
+    assert not counts
+    number = trace.node(x).number
+    share = next(p for p, s in enumerate(read.steps, 1) if (s["kind"], s["node"]) == ("share", number))
+    made = next(p for p, s in enumerate(read.steps, 1) if s["kind"] == "made")
+    computed = next(p for p, s in enumerate(read.steps, 1) if s["kind"] == "computed")
+    assert made < share < computed and read.known(number, "adjoints", at=share) is None
+    assert float(read.known(number, "adjoints")[0]["max"]) == pytest.approx(np.exp(2.0), rel=1e-4)

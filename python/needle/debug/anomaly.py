@@ -16,6 +16,10 @@ from .origins import Origin, Origins, origin_here
 from .values import statistics_of
 
 
+#: Parameters larger than this were made so by steps that are too large.
+OUTGROWN = 1e6
+
+
 class AnomalyError(FloatingPointError):
     """A NaN (or an Inf) arose.
 
@@ -103,6 +107,7 @@ class _Detector(Listener):
             raise self._shared_badly(share, consumer, position)
 
     def replaced(self, tensor: Value, before: Any) -> None:
+        self.origins.replaced(tensor)
         if self._bad(tensor.cached_data) and not self._bad(before):
             raise self._replaced_badly(tensor, before)
 
@@ -139,6 +144,7 @@ class _Detector(Listener):
         for position, x in enumerate(inputs):
             lines += [f"input {position}: {text}{self._made(x)}" for text in _statistics(x)]
             lines += [f"the Inf of input {position} arose {self.infinite[x]}"] if x in self.infinite else []
+            lines += self._outgrown(position, x)
         lines.append(f"why: {why}")
         line = None if origin is None else origin.forward if origin.op else origin.user
         return AnomalyError("\n  ".join(lines), "backward" if backward else "forward", op, line, why)
@@ -164,6 +170,18 @@ class _Detector(Listener):
     def _made(self, x: Value) -> str:
         origin = self.origins.get(x)
         return "" if origin is None else f"; made at {origin.user}"
+
+    def _outgrown(self, position: int, x: Value) -> list[str]:
+        """What to say of data that an optimizer (or somebody else) has made very large."""
+        facts = self.origins.known(x)
+        largest = max((abs(e) for e in _extremes(x)), default=0.0)
+        if facts is None or facts.changed is None or largest < OUTGROWN:
+            return []
+        line = facts.changed
+        return [
+            f"input {position} has grown to {largest:.3g}; it was changed last at {line} in {line.function}: {line.text}",
+            "are the optimizer's steps too large (its learning rate)?",
+        ]
 
     def _shared_badly(self, share: Any, consumer: Value, position: int) -> AnomalyError:
         """A gradient that no operation computed: a student's, made of NumPy arrays say."""
@@ -198,6 +216,12 @@ class _Detector(Listener):
 def _kind(value: Value) -> str:
     """NaN, if there is any; else Inf, which the detection found."""
     return fault_of(value.cached_data)
+
+
+def _extremes(value: Value) -> list[float]:
+    """The smallest and the largest finite element of each array."""
+    known = [statistics_of(array) for array in arrays_of(value.cached_data)]
+    return [extreme for s in known for extreme in (s.minimum, s.maximum) if extreme is not None]
 
 
 def _at(what: str, line: Line) -> str:

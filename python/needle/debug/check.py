@@ -11,6 +11,7 @@ from .. import nn, optim
 from ..autograd import Tensor
 from ..listening import Listener, listening
 from ..places import users_line
+from .mixing import mixed_examples
 from .rules import RULES, Finding
 from .witness import Loss, Pass, Witness, restored
 
@@ -31,9 +32,10 @@ def check(model: nn.Module, batch: Sequence[Tensor], loss: Loss | None = None) -
     """Run a model forward and backward on one batch, then try to overfit it, and look for common mistakes.
 
     Looked for: parameters that get no gradient, dead relus, saturated units, exploding and vanishing gradients, data
-    that is not normalized, labels that are no classes, softmax applied twice, NaN, and a loss that does not fall in 30
-    steps on this one batch. The model is in training mode meanwhile. Afterwards its parameters, gradients, buffers
-    (running statistics) and modes and NumPy's random state are what they were.
+    that is not normalized, labels that are no classes, softmax applied twice, NaN, two operands that are both broadcast
+    (a column and a row, say), examples that are mixed (an axis swapped), and a loss that does not fall in 30 steps on
+    this one batch. The model is in training mode meanwhile, but for one look at it in evaluation mode. Afterwards its
+    parameters, gradients, buffers (running statistics) and modes and NumPy's random state are what they were.
 
     Parameters
     ----------
@@ -79,6 +81,7 @@ def check(model: nn.Module, batch: Sequence[Tensor], loss: Loss | None = None) -
             raise found.error
         if found.loss is not None and not any(finding.rule == "nan" for finding in report):
             with listening(Listener()):  # so that compiled functions are not recorded for this
+                report += mixed_examples(found)
                 report += _does_not_fall(found, function)
     return report
 

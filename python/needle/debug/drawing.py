@@ -118,7 +118,7 @@ def read(tensor: Any, model: Any = None, max_nodes: int | None = None) -> Graph:
         raise ValueError(f"max_nodes must be at least 1; got {max_nodes}")
     order = find_topo_sort(outputs, _Freed())
     kept = order if max_nodes is None or len(order) <= max_nodes else _nearest(outputs, order, max_nodes)
-    names = _names(model)
+    names = names_of(model)
     numbers = {id(node): number for number, node in enumerate(order, 1)}
     shown = set(map(id, kept))
     nodes = []
@@ -147,7 +147,8 @@ def _kind(node: Value) -> str:
     return "parameter" if isinstance(node, Parameter) else "variable" if node.requires_grad else "constant"
 
 
-def _names(model: Any) -> dict[int, str]:
+def names_of(model: Any) -> dict[int, str]:
+    """The names that a Module or a mapping gives to tensors, by the identity of these."""
     if model is None:
         return {}
     if isinstance(model, Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import FrameType
 from typing import Any, NamedTuple
-from weakref import ReferenceType, ref
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from ..autograd import Op, Value
 from ..display import of_op
@@ -61,6 +61,7 @@ class Origins:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[ReferenceType[Value], Origin]] = {}
+        self._changed: WeakKeyDictionary[Value, Line] = WeakKeyDictionary()
         self._limit = 1000
 
     def __setitem__(self, node: Value, origin: Origin) -> None:
@@ -79,8 +80,14 @@ class Origins:
 
     def known(self, node: Value) -> Known | None:
         """The line of `node`, as a listener tells it."""
-        origin = self.get(node)
-        return None if origin is None else Known(origin.user)
+        origin, changed = self.get(node), self._changed.get(node)
+        if origin is None and changed is None:
+            return None
+        return Known(None if origin is None else origin.user, changed=changed)
+
+    def replaced(self, node: Value) -> None:
+        """The data of `node` was replaced, by the user's line where the program is."""
+        self._changed[node] = users_line()
 
 
 class Lines(Listener):
@@ -92,6 +99,10 @@ class Lines(Listener):
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
         """Keep the line."""
         self.origins[node] = Origin(users_line())
+
+    def replaced(self, tensor: Value, before: Any) -> None:
+        """Keep the line that changed it."""
+        self.origins.replaced(tensor)
 
     def known(self, node: Value) -> Known | None:
         """The line that made it."""

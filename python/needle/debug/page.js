@@ -1,34 +1,13 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const nodes = new Map(data.nodes.map(node => [node.number, { ...node, consumers: [] }]));
-const order = [...nodes.keys()];
-for (const node of nodes.values()) for (const x of new Set(node.inputs)) nodes.get(x).consumers.push(node.number);
+// What answers to the reader: the window on the drawing, folding, the replay, selecting and printing.
 
 const byId = id => document.getElementById(id);
 const svg = byId("graph"), canvas = byId("canvas"), slider = byId("time"), details = byId("details");
-const boxes = new Map(order.map(n => [n, byId("n" + n)]));
-const lines = [...document.querySelectorAll(".line")].map(path =>
-  ({ path, source: +path.dataset.source, target: +path.dataset.target }));
-let selected = null, timer = null;
+let scene = null, selected = null, timer = null;
 
-// Making elements: texts go in as texts, so nothing in a name is read as markup.
+// The window on the drawing.
 
-function make(tag, content = [], attributes = {}) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...[content].flat());
-  return element;
-}
-
-function list(pairs) {
-  return make("dl", pairs.flatMap(([term, text, warn]) =>
-    [make("dt", term), make("dd", String(text), warn ? { class: "warn" } : {})]));
-}
-
-// The window on the graph.
-
-const whole = svg.getAttribute("viewBox").split(" ").map(Number);
-let box = [...whole];
+const MARGIN = 24;
+let box = [0, 0, 1, 1], whole = box;
 const setBox = values => { box = values; svg.setAttribute("viewBox", box.join(" ")); };
 const scale = () => Math.min(canvas.clientWidth / box[2], canvas.clientHeight / box[3]);
 
@@ -40,20 +19,19 @@ function zoom(factor, x = box[0] + box[2] / 2, y = box[1] + box[3] / 2) {
   setBox([x - (x - box[0]) * factor, y - (y - box[1]) * factor, box[2] * factor, box[3] * factor]);
 }
 
-function center(n, atScale = scale()) {
-  const at = boxes.get(n).transform.baseVal.getItem(0).matrix;
-  const [w, h] = [canvas.clientWidth / atScale, canvas.clientHeight / atScale];
-  setBox([within(at.e - w / 2, w, whole[0], whole[2]), within(at.f - h / 2, h, whole[1], whole[3]), w, h]);
+function center(key, atScale = scale()) {
+  const at = scene.boxes.get(key), [w, h] = [canvas.clientWidth / atScale, canvas.clientHeight / atScale];
+  setBox([within(at.x - w / 2, w, whole[0], whole[2]), within(at.y - h / 2, h, whole[1], whole[3]), w, h]);
 }
 
 function within(start, length, low, extent) {
   return length >= extent ? low + (extent - length) / 2 : Math.max(low, Math.min(low + extent - length, start));
 }
 
-function follow(n) {
-  const at = boxes.get(n).getBoundingClientRect(), frame = canvas.getBoundingClientRect();
+function follow(key) {
+  const at = scene.elements.get(key).getBoundingClientRect(), frame = canvas.getBoundingClientRect();
   const inside = at.left >= frame.left && at.right <= frame.right && at.top >= frame.top && at.bottom <= frame.bottom;
-  if (!inside) center(n);
+  if (!inside) center(key);
 }
 
 function pointOf(event) {
@@ -76,114 +54,86 @@ window.addEventListener("pointermove", event => {
   if (dragged) setBox([box[0] + dx, box[1] + dy, box[2], box[3]]);
 });
 
-// What is known of a node.
+// Folding. What is clicked stays where it is on the screen.
 
-function histogram(h) {
-  const most = Math.max(...h.counts), step = 100 / h.counts.length;
-  const bars = h.counts.map((count, i) => {
-    const height = count ? Math.max(1.5, 100 * count / most) : 0;
-    return `<rect x="${i * step}" y="${100 - height}" width="${step * 0.92}" height="${height}"/>`;
-  });
-  const figure = make("div");
-  figure.innerHTML = `<svg class="histogram" viewBox="0 0 100 100" preserveAspectRatio="none" role="img"
-    aria-label="Histogram">${bars.join("")}</svg>`;
-  figure.append(make("div", [make("span", h.low), make("span", h.high)], { class: "ends" }));
-  return figure;
-}
-
-function values(title, arrays, missing, kind) {
-  const section = make("section", make("h3", title), { class: kind });
-  if (!arrays.length) section.append(make("p", missing, { class: "kind" }));
-  arrays.forEach((s, i) => {
-    if (arrays.length > 1) section.append(make("h3", `element ${i}`));
-    if (s.note) { section.append(make("p", s.note)); return; }
-    const rows = "min" in s ? [["min", s.min], ["max", s.max], ["mean", s.mean], ["std", s.std]] : [];
-    rows.push(["elements", `${s.size.toLocaleString("en")} (${s.bytes.toLocaleString("en")} bytes)`], ["zeros", s.zero]);
-    if (s.nan) rows.push(["NaN", s.nan, true]);
-    if (s.inf) rows.push(["infinite", s.inf, true]);
-    section.append(list(rows));
-    if (s.histogram && s.histogram.counts.length > 1) section.append(histogram(s.histogram));
-    section.append(make("p", s.first.join(", ") + (s.size > s.first.length ? ", ..." : ""), { class: "first" }));
-  });
-  return section;
-}
-
-function links(title, numbers, missing) {
-  const section = make("section", make("h3", title));
-  const rows = numbers.slice(0, 50).map(n => {
-    const button = make("button", `#${n} ${nodes.get(n).title}  ${nodes.get(n).shape}`);
-    button.addEventListener("click", () => select(n));
-    return button;
-  });
-  if (numbers.length > 50) rows.push(make("p", `and ${numbers.length - 50} more`));
-  section.append(rows.length ? make("div", rows, { class: "links" }) : make("p", missing, { class: "kind" }));
-  return section;
-}
-
-function select(n) {
-  if (selected !== null) { boxes.get(selected).classList.remove("selected"); boxes.get(selected).tabIndex = -1; }
-  selected = n;
-  const node = nodes.get(n), missing = node.notes.includes("lazy") ? "Not computed yet." : "There is no data.";
-  boxes.get(n).classList.add("selected");
-  boxes.get(n).tabIndex = 0;
-  for (const { path, source, target } of lines) path.classList.toggle("near", source === n || target === n);
-  const facts = Object.entries(node.attributes);
-  facts.unshift(["shape", node.shape]);
-  if (node.op && node.name) facts.unshift(["op", node.op]);
-  if (node.notes.length) facts.push(["note", node.notes.join(", ")]);
-  const hidden = node.hidden ? `${node.hidden} inputs are not drawn.` : "None: a leaf.";
-  details.replaceChildren(
-    make("h2", node.title), make("p", `#${n}, ${node.kind === "op" ? "operation" : node.kind}`, { class: "kind" }),
-    list(facts), values("Values", node.value, missing, "value"),
-    values("Adjoint", node.grad, node.requires_grad ? "No gradient is kept here." : "Requires no gradient.", "grad"),
-    links("Made from", node.inputs, node.notes.includes("graph freed") ? "Its inputs were freed." : hidden),
-    links("Used by", node.consumers, data.outputs.includes(n) ? "Nothing here: an output." : "Nothing here."));
-  details.scrollTop = 0;
-  follow(n);
-}
-
-svg.addEventListener("click", event => {
-  const group = event.target.closest(".node");
-  if (group && !dragged) select(+group.id.slice(1));
-});
-svg.addEventListener("keydown", event => {
-  const group = event.target.closest(".node");
-  if (group && event.key === "Enter") select(+group.id.slice(1));
-});
-
-// Replaying: first the nodes one by one, then the walk back.
-
-function showTime(step, follows = true) {
-  step = Math.max(0, Math.min(order.length + data.backward.length, step));
-  slider.value = step;
-  const built = new Set(order.slice(0, step)), back = new Set(data.backward.slice(0, Math.max(0, step - order.length)));
-  const walking = back.size > 0;
-  const now = walking ? data.backward[back.size - 1] : step < order.length ? order[step - 1] : undefined;
-  for (const [n, group] of boxes) {
-    group.classList.toggle("later", !built.has(n));
-    group.classList.toggle("back", back.has(n));
-    group.classList.toggle("now", n === now);
+function redraw(anchor = null) {
+  const before = scene?.boxes.get(anchor);
+  scene = draw(svg);
+  whole = [-MARGIN, -MARGIN, scene.width + 2 * MARGIN, scene.height + 2 * MARGIN];
+  const after = scene.boxes.get(anchor);
+  if (before && after) {
+    const [dx, dy] = [after.x - before.x, after.y - after.height / 2 - before.y + before.height / 2];
+    setBox([box[0] + dx, box[1] + dy, box[2], box[3]]);
   }
-  for (const { path, source, target } of lines) {
-    path.classList.toggle("later", !built.has(target));
-    path.classList.toggle("back", back.has(target) && nodes.get(source).requires_grad);
-  }
-  document.body.classList.toggle("backwards", walking);
-  byId("step").value = describe(step, now, walking);
-  if (follows && now !== undefined) follow(now);
+  showTime(+slider.value, false);
+  mark();
 }
 
-function describe(step, now, walking) {
-  if (walking) {
-    const node = nodes.get(now), goes = node.inputs.filter(x => nodes.get(x).requires_grad);
-    const what = goes.length ? `hands shares to ${[...new Set(goes)].map(x => "#" + x).join(", ")}` : "has its gradient";
-    return `backward ${step - order.length} of ${data.backward.length}: #${now} ${node.title} ${what}`;
+function toggle(number) {
+  if (!opened.delete(number)) opened.add(number);
+  redraw(`g${number}`);
+}
+
+// Open the groups around a node, so that its own box is to be seen.
+function uncover(n) {
+  const folded = around(nodes.get(n).group).filter(group => !opened.has(group.number));
+  for (const group of folded) opened.add(group.number);
+  if (folded.length) redraw();
+}
+
+function foldAll() {
+  opened.clear();
+  opened.add(0);
+  redraw();
+  showAll();
+}
+
+function unfoldMore() {
+  const folded = [...scene.boxes.keys()].filter(key => key[0] === "g" && !opened.has(+key.slice(1)));
+  for (const key of folded) opened.add(+key.slice(1));
+  if (folded.length) redraw(folded[0]);
+}
+
+// Replaying.
+
+function showTime(position, follows = true) {
+  position = Math.max(0, Math.min(data.steps.length, position));
+  slider.value = position;
+  const { start, goesOn } = walkAt(position), step = data.steps[position - 1];
+  const exists = n => times.get(n).appeared <= position;
+  const since = moments => (moments ?? []).some(at => at >= start && at <= position);
+  for (const [key, element] of scene.elements) {
+    const inside = key[0] === "n" ? [nodes.get(+key.slice(1))] : groups.get(+key.slice(1)).nodes;
+    const there = inside.filter(node => exists(node.number));
+    const toggled = (name, on) => element.classList.toggle(name, on);
+    toggled("later", !there.length);
+    scene.labels.get(key)?.classList.toggle("later", !there.length);
+    toggled("pending", there.some(node => times.get(node.number).computed > position));
+    toggled("freed", there.length > 0 && there.every(node => times.get(node.number).freed <= position));
+    if (!element.classList.contains("open")) toggled("back", there.some(node => since(times.get(node.number).arrived)));
+    toggled("now", position < data.steps.length && nodes.has(step?.node) && key === shownAs(nodes.get(step.node)));
   }
-  if (!step) return "nothing is built yet";
-  if (now === undefined) {
-    return `built: ${order.length} nodes` + (data.backward.length ? `; \u2192 for the ${data.backward.length} steps back` : "");
+  for (const { path, edges } of scene.lines) {
+    const pairs = edges.flatMap(edge => edge.pairs);
+    path.classList.toggle("later", !pairs.some(([, target]) => exists(target)));
+    path.classList.toggle("back", goesOn && pairs.some(([source, target]) => since(handed.get(`${source} ${target}`))));
+    path.classList.toggle("backward", pairs.every(([, target]) => nodes.get(target).backward));
   }
-  return `forward ${step} of ${order.length}: #${now} ${nodes.get(now).title} ${nodes.get(now).shape}`;
+  document.body.classList.toggle("backwards", goesOn);
+  describe(position, step, goesOn);
+  if (selected !== null) tell();
+  if (follows && nodes.has(step?.node) && position < data.steps.length) follow(shownAs(nodes.get(step.node)));
+}
+
+const UPDATES = ["replaced", "written", "stepped"];
+
+function describe(position, step, goesOn) {
+  const line = data.lines[step?.line];
+  byId("step").value = `${position} of ${data.steps.length}`;
+  const backward = goesOn || step?.kind.startsWith("backward");
+  byId("phase").textContent = backward ? "backward" : UPDATES.includes(step?.kind) ? "update" : "forward";
+  byId("event").textContent = step ? step.text : "nothing has happened yet";
+  byId("where").textContent = line ? `${line.short}  ${line.text}` : "";
 }
 
 function play() {
@@ -198,49 +148,135 @@ function play() {
   byId("play").setAttribute("aria-label", stop ? "Play" : "Pause");
 }
 
+// Selecting.
+
+function tell() {
+  const number = +selected.slice(1), position = +slider.value, top = details.scrollTop;
+  details.replaceChildren(...(selected[0] === "n" ? tellNode(nodes.get(number), position)
+    : tellGroup(groups.get(number), position)));
+  details.scrollTop = top;
+}
+
+// Show which box is selected, and the lines from and to it.
+function mark() {
+  for (const [key, element] of scene.elements) {
+    element.classList.toggle("selected", key === selected);
+    element.tabIndex = key === selected ? 0 : -1;
+  }
+  for (const { path, edges } of scene.lines) {
+    path.classList.toggle("near", edges.some(edge => edge.source === selected || edge.target === selected));
+  }
+}
+
+function select(key) {
+  selected = key;
+  mark();
+  tell();
+  details.scrollTop = 0;
+  if (scene.elements.has(key) && key[0] === "n") follow(key);
+}
+
+function clicked(target) {
+  const element = target.closest("#graph .node, #graph .group");
+  if (!element) return;
+  if (element.classList.contains("open") && target.classList.contains("body")) return;
+  if (element.classList.contains("group")) toggle(+element.id.slice(1));
+  select(element.id);
+}
+
+svg.addEventListener("click", event => { if (!dragged) clicked(event.target); });
+svg.addEventListener("keydown", event => {
+  if (event.key !== "Enter") return;
+  const element = event.target.closest(".node, .group");
+  if (!element) return;
+  clicked(element);
+  scene.elements.get(element.id)?.focus();
+});
+
 slider.addEventListener("input", () => showTime(+slider.value));
 byId("play").addEventListener("click", play);
 byId("closer").addEventListener("click", () => zoom(1 / 1.3));
 byId("farther").addEventListener("click", () => zoom(1.3));
 byId("all").addEventListener("click", showAll);
+byId("fold").addEventListener("click", foldAll);
+byId("unfold").addEventListener("click", unfoldMore);
 byId("table").addEventListener("click", () => {
   byId("table").setAttribute("aria-expanded", String(byId("listing").classList.toggle("open")));
 });
 
 byId("find").addEventListener("keydown", event => {
   if (event.key !== "Enter") return;
-  const words = event.target.value.toLowerCase();
+  const words = event.target.value.toLowerCase(), from = selected?.[0] === "n" ? +selected.slice(1) : 0;
   const found = order.filter(n => `#${n} ${nodes.get(n).title} ${nodes.get(n).op} ${nodes.get(n).shape}`
     .toLowerCase().includes(words));
-  if (found.length) select(found.find(n => n > (selected ?? 0)) ?? found[0]);
+  if (!found.length) return;
+  const next = found.find(n => n > from) ?? found[0];
+  uncover(next);
+  select(`n${next}`);
 });
+
+// Along a line to a neighbour of what is selected; from nothing to where the graph ends or begins.
+function go(neighbours, start) {
+  const node = selected?.[0] === "n" ? nodes.get(+selected.slice(1)) : null;
+  const next = node ? neighbours(node).find(n => nodes.has(n)) : start;
+  if (next === undefined) return;
+  uncover(next);
+  select(`n${next}`);
+}
 
 const keys = {
   ArrowLeft: () => showTime(+slider.value - 1), ArrowRight: () => showTime(+slider.value + 1),
   Home: () => showTime(0), End: () => showTime(+slider.max), " ": play,
-  ArrowUp: () => select(selected === null ? data.outputs[0] : nodes.get(selected).inputs[0] ?? selected),
-  ArrowDown: () => select(selected === null ? order[0] : nodes.get(selected).consumers[0] ?? selected),
-  "+": () => zoom(1 / 1.3), "-": () => zoom(1.3), 0: showAll,
+  ArrowUp: () => go(node => node.inputs, data.outputs[0] ?? order.at(-1)),
+  ArrowDown: () => go(node => node.consumers, order[0]),
+  "+": () => zoom(1 / 1.3), "-": () => zoom(1.3), 0: showAll, "[": foldAll, "]": unfoldMore,
 };
 document.addEventListener("keydown", event => {
-  const busy = event.target.closest("input, #listing") || (event.key === " " && event.target.closest("button"));
+  const pressed = event.key === " " && event.target.closest("button");
+  const busy = pressed || event.target.closest("input:not([type=range]), #listing");
   if (busy || event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
   event.preventDefault();
   keys[event.key]();
 });
 
-let before = null;
-window.addEventListener("beforeprint", () => { before = box; showAll(); });
-window.addEventListener("afterprint", () => { if (before) setBox(before); });
+// In print the drawing is cut into sheets if it would be too small to read on one. Sizes are those of an A4 page.
 
-// How it opens: all of it where that can be read, else its end; "#step=3&node=2" asks for a moment and a node.
+const SHEET = [680, 930], SMALLEST = 0.6;
+
+function sheets() {
+  const [x, y, width, height] = whole;
+  const size = Math.max(Math.min(SHEET[0] / width, SHEET[1] / height, 1), SMALLEST);
+  const [w, h] = SHEET.map(length => length / size);
+  const columns = Math.ceil(width / w - 0.01), rows = Math.ceil(height / h - 0.01), found = [];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const view = [x + column * w, y + row * h, w, h].join(" ");
+      const sheet = svgElement("svg", { viewBox: view, preserveAspectRatio: "xMidYMin meet" });
+      sheet.append(svgElement("use", { href: "#drawing" }));
+      const place = rows * columns > 1 ? `part ${row * columns + column + 1} of ${rows * columns}` : "";
+      const beside = columns > 1 ? `: row ${row + 1}, column ${column + 1}` : "";
+      found.push(make("figure", [sheet, make("figcaption", place + beside)]));
+    }
+  }
+  return found;
+}
+
+window.addEventListener("beforeprint", () => byId("sheets").replaceChildren(...sheets()));
+window.addEventListener("afterprint", () => byId("sheets").replaceChildren());
+
+// How it opens: all of it where that can be read, else the output, or of a recording the beginning; "#step=3&node=2"
+// asks for a moment and a node.
 
 function open() {
   const wanted = new URLSearchParams(location.hash.slice(1));
-  if (order.length && scale() < 0.5) center(data.outputs[0] ?? order[order.length - 1], 0.8);
+  showAll();
+  const first = nodes.get(data.outputs[0] ?? order.find(n => nodes.get(n).op));
+  if (first && scale() < 0.4) center(shownAs(first), 0.7);
   else if (scale() > 1.3) zoom(scale() / 1.3);
-  showTime(wanted.has("step") ? +wanted.get("step") : order.length, wanted.has("step"));
-  if (nodes.has(+wanted.get("node"))) select(+wanted.get("node"));
+  showTime(wanted.has("step") ? +wanted.get("step") : data.steps.length, wanted.has("step"));
+  if (nodes.has(+wanted.get("node"))) { uncover(+wanted.get("node")); select(`n${wanted.get("node")}`); }
 }
+slider.value = slider.max;
+redraw();
 window.addEventListener("hashchange", open);
 open();

@@ -192,7 +192,8 @@ class Recorder(Listener):
         record = self.trace.known(node)
         if record is None:
             return None
-        return Known(record.place.user if record.made else None, record.number, record.name)
+        changed = next((e.place.user for e in reversed(self.trace.events) if _changes(e, record.number)), None)
+        return Known(record.place.user if record.made else None, record.number, record.name, changed)
 
     def named(self, tensor: Value, text: str) -> None:
         """`needle.debug.name` was called."""
@@ -299,6 +300,10 @@ class Recorder(Listener):
             deeper = record.named_by == BY_MODULE and path.count(".") > record.name.count(".")
             if record.named_by < BY_MODULE or deeper:
                 record.name, record.named_by = path, BY_MODULE
+
+
+def _changes(event: Event, number: int) -> bool:
+    return event.kind == "replaced" and event.node == number
 
 
 def _is_stale(data: Any) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..display import of_op
 from .causes import is_bad
-from .witness import Pass
+from .witness import Made, Pass
 
 #: A layer of relus, of which more are 0 on the whole batch, is called dead; one of saturated outputs, saturated.
 SHARE = 0.9
@@ -205,6 +205,33 @@ def softmax_twice(found: Pass) -> Iterator[Finding]:
             return
 
 
+def both_broadcast(found: Pass) -> Iterator[Finding]:
+    """An operation of which both operands are broadcast: a column and a row become a matrix."""
+    maker = found.maker
+    for made in found.forward:
+        if len(made.inputs) != 2:
+            continue
+        sources = [_before_broadcast(maker, x) for x in made.inputs]
+        grew = [source for source, x in zip(sources, made.inputs) if 1 < source.size < x.size]
+        if len(grew) == 2:
+            shapes = " and ".join(str(source.shape) for source in sources)
+            message = f"{shapes} are both broadcast, to {made.node.shape}: reshape one of them, if that is not meant."
+            yield Finding("broadcast", made.where, message)
+            return
+
+
+def _before_broadcast(maker: dict[int, Made], x: Any) -> Any:
+    """What `x` was before it was broadcast; `x` itself if it was not."""
+    made = maker.get(id(x))
+    while made is not None and type(made.op).__name__ == "BroadcastTo":
+        x = made.inputs[0]
+        made = maker.get(id(x))
+        if made is not None and type(made.op).__name__ == "Reshape" and made.inputs[0].size == x.size:
+            x = made.inputs[0]
+            made = maker.get(id(x))
+    return x
+
+
 #: In the order in which they are reported.
 RULES: tuple[Callable[[Pass], Iterator[Finding]], ...] = (
     not_a_number,
@@ -212,6 +239,7 @@ RULES: tuple[Callable[[Pass], Iterator[Finding]], ...] = (
     labels,
     without_gradient,
     softmax_twice,
+    both_broadcast,
     dead_relus,
     saturated,
     gradient_size,
