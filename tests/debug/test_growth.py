@@ -67,7 +67,9 @@ def test_a_list_of_losses_is_found_with_the_line_that_made_them(mode):
     assert (holder.kind, holder.name, holder.tensors) == ("list", "losses", 26)
     assert (finding.line.function, finding.line.number) == ("step", line_of(Training.step, "loss = self.loss_fn"))
     assert finding.steps == 25 and finding.nodes == sum(finding.lines.values()) > 25 * 8
-    assert str(growth).startswith(f"the graphs of 25 steps ({finding.nodes} nodes) are kept alive by list `losses` in ")
+    assert str(growth).startswith(
+        f"the graphs of 25 steps ({finding.nodes:,} nodes) are kept alive by list `losses` in "
+    )
     assert f"  test_growth.py:{finding.line.number}: loss = self.loss_fn(self.model(images), labels)  (" in str(growth)
 
 

@@ -178,6 +178,61 @@ def test_data_that_was_written_in_place_is_noticed_when_it_is_used_again():
     assert trace.value(x, at=written.index - 1).tolist() == [1, 2] and trace.value(x).tolist() == [9, 2]
 
 
+@nd_only
+@pytest.mark.parametrize("device", [ndl.cpu(), ndl.cpu_numpy()])
+def test_values_are_what_they_were_although_the_program_writes_to_their_memory(device):
+    """They are views of the program's buffers, which are copied before somebody writes."""
+    x = ndl.Tensor(np.arange(6.0).reshape(2, 3), device=device)
+    with ndl.debug.record() as trace:
+        y = x * 2
+        turned = ndl.transpose(y)
+    y.cached_data[0, 1] = 100.0
+    x.cached_data.fill(7.0)
+    y.cached_data[1] = y.cached_data[0]
+    for value in (trace.value(y), trace.value(turned).T):
+        np.testing.assert_array_equal(value, 2 * np.arange(6.0).reshape(2, 3))
+        assert not value.flags.writeable
+    np.testing.assert_array_equal(trace.value(x), np.arange(6.0).reshape(2, 3))
+    assert y.cached_data.numpy()[0, 1] == 100 and trace.statistics(y).maximum == 10
+
+
+@nd_only
+def test_a_replay_after_the_recording_does_not_write_to_what_was_recorded():
+    np.random.seed(0)
+    model = nn.Linear(3, 2)
+    optimizer = optim.SGD(model.parameters(), lr=0.5)
+    x = tensor(np.ones((4, 3)), requires_grad=False)
+
+    @ndl.compile
+    def step(x):
+        loss = (model(x) ** 2).sum()
+        optimizer.reset_grad()
+        loss.backward(create_graph=False)
+        optimizer.step()
+        return loss
+
+    for _ in range(3):
+        step(x)
+    assert step.programs
+    with ndl.debug.record() as trace:
+        loss = step(x)
+    weight, seen = model.weight.numpy().copy(), loss.item()
+    for _ in range(3):
+        step(x)
+    np.testing.assert_array_equal(trace.value(model.weight), weight)
+    assert trace.value(loss) == seen and not np.array_equal(model.weight.numpy(), weight)
+
+
+def test_a_small_part_of_a_large_array_keeps_not_all_of_it():
+    x = tensor(np.ones((1000, 100)), requires_grad=False)
+    with ndl.debug.record() as trace:
+        y = x[:2] * 1.0
+        row = x[3:4]
+        z = row + 1
+    assert trace.value(row).base is None or trace.value(row).base.nbytes < 10_000
+    assert trace.value(y).shape == (2, 100) and z is not None
+
+
 def test_a_training_step_is_told_in_order_with_modules_and_lines():
     with ndl.debug.record() as trace:
         training_step()

@@ -13,14 +13,11 @@ import pytest
 
 import needle as ndl
 from needle import nn
-from needle.backend_selection import as_array
-from needle.debug.causes import arrays_of
 from needle.debug.console import Console
 from needle.debug.gradcheck import gradcheck
 from needle.debug.stepper import Quit, Stepper, stepping
 from needle.debug.terminal import Terminal
 from needle.debug.trace import Trace
-from needle.listening import Listener, listening
 from tests.autograd.graphs import counted_computations, tensor
 
 
@@ -280,46 +277,6 @@ def test_back_after_ten_thousand_events_takes_a_moment():
     seconds = time.perf_counter() - began
     assert not stepper.is_present and stepper.trace.value(101, terminal._at()) == 51
     assert seconds < 1  # on a quiet machine a twentieth of that; see docs/debugging.md
-
-
-def parts(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def on_device(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(on_device, value))
-    return as_array(value, device=ndl.default_device(), dtype=str(value.dtype))
-
-
-def test_a_recording_of_a_training_step_gives_every_value_and_adjoint_exactly():
-    from apps.mlp_resnet import MLPResNet
-
-    np.random.seed(0)
-    network = MLPResNet(20, hidden_dim=8, num_blocks=2, num_classes=5, drop_prob=0.2)
-    optimizer = ndl.optim.Adam(network.parameters(), lr=1e-3)
-    x, labels = tensor(np.random.randn(16, 20), requires_grad=False), ndl.Tensor(np.arange(16) % 5, requires_grad=False)
-    ops: list[Any] = []
-
-    class Keeper(Listener):
-        def computed(self, node: Any, op: Any, inputs: Any, seconds: float) -> None:
-            ops.append(op)
-
-    with ndl.debug.record() as trace, listening(Keeper()):
-        loss = nn.SoftmaxLoss()(network(x), labels)
-        optimizer.reset_grad()
-        loss.backward()
-        optimizer.step()
-    events = [event for event in trace.events if event.kind == "computed"]
-    assert len(ops) == len(events) > 100
-    for op, event in zip(ops, events):
-        inputs = [on_device(trace.value(number, event.index)) for number in event.inputs]
-        values = parts(trace.value(event.node, event.index))
-        for again, value in zip(arrays_of(op.compute(*inputs)), values, strict=True):
-            np.testing.assert_array_equal(again, value)
-    for parameter in network.parameters():
-        np.testing.assert_array_equal(trace.adjoint(parameter).total, parameter.grad.numpy())
-        np.testing.assert_array_equal(trace.value(parameter), parameter.numpy())
 
 
 # Looking ----------------------------------------------------------------------------------------------------------

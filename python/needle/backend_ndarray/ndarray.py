@@ -21,6 +21,7 @@ from .host import OnHost
 from .indexing import flip_strides, index_view, normalize_slice
 from .layout import broadcast_strides, check_permutation, check_writable, compact_strides, complete_shape, is_row_major
 from .operands import as_number, exchanged, in_float, matmul_operands, not_bool, power_operands, same_device, together
+from .writes import about_to_write, keepers
 
 
 class NDArray(OnHost):
@@ -217,6 +218,8 @@ class NDArray(OnHost):
         while source.ndim > target.ndim and source.shape[0] == 1:
             source = source.reshape(source.shape[1:])
         check_writable(target.shape, target.strides)
+        if keepers:
+            about_to_write(self._handle)
         self.device.copy(source.broadcast_to(target.shape)._view, target._view)
 
     # Copies -----------------------------------------------------------------------------------------------------------
@@ -246,6 +249,8 @@ class NDArray(OnHost):
     def fill(self, value: float) -> None:
         """Set every element to `value`."""
         check_writable(self.shape, self.strides)
+        if keepers:
+            about_to_write(self._handle)
         self.device.fill(self._view, value)
 
     # Elementwise arithmetic -------------------------------------------------------------------------------------------

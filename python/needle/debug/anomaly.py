@@ -15,7 +15,6 @@ from .causes import arrays_of, cause, fault, fault_of, is_bad
 from .origins import Origin, Origins, origin_here
 from .values import statistics_of
 
-
 #: Parameters larger than this were made so by steps that are too large.
 OUTGROWN = 1e6
 
@@ -177,9 +176,8 @@ class _Detector(Listener):
         largest = max((abs(e) for e in _extremes(x)), default=0.0)
         if facts is None or facts.changed is None or largest < OUTGROWN:
             return []
-        line = facts.changed
         return [
-            f"input {position} has grown to {largest:.3g}; it was changed last at {line} in {line.function}: {line.text}",
+            f"input {position} has grown to {largest:.3g}; {_at('it was changed last at', facts.changed)}",
             "are the optimizer's steps too large (its learning rate)?",
         ]
 

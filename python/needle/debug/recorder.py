@@ -19,7 +19,7 @@ from ..reverse import find_topo_sort
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
 from .records import Event, Node, attributes_of
 from .trace import Trace
-from .values import bytes_of, copied
+from .values import bytes_of, viewed
 
 if TYPE_CHECKING:
     from ..autograd import Op, Value
@@ -32,8 +32,8 @@ _WATCHING = (str(Path(__file__).parent), door.__file__)
 def record(keep: int = 256 * 2**20) -> Iterator[Trace]:
     """Record what happens to the graph within the block.
 
-    Nodes are not kept alive. Their values are copied as they come; when the copies take more than `keep` bytes, the
-    oldest are dropped, and only their statistics stay. Compiled functions run as they are while somebody records.
+    Nodes are not kept alive, but their values are; when these take more than `keep` bytes, the oldest are dropped, and
+    only their statistics stay. Compiled functions run as they are while somebody records.
 
     Parameters
     ----------
@@ -77,8 +77,9 @@ class _Calls(threading.local):
 
     def __init__(self) -> None:
         self.open: list[str] = []  # their paths, the innermost last
-        self.outermost: Any = lambda: None  # a weak reference to the module whose parts were given paths
-        self.paths: dict[int, str] = {}
+        self.outermost: Any = lambda: None  # a weak reference to the module that no other contains
+        self.paths: dict[int, str] = {}  # of its parts
+        self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
         self.count = 0  # of calls that no other call contains
         self.walks: list[int] = []  # the backward walks that have begun, by the index of the event
 
@@ -123,17 +124,25 @@ class Recorder(Listener):
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
         with self._lock:
-            where = place()
-            by = self._seen(consumer, where)
+            last, by = self._last_share(), self.trace.known(consumer)
+            follows = last is not None and position > 0 and by is not None and last.consumer == by.number
+            where = last.place if follows else place()  # type: ignore[union-attr]
+            by = by or self._seen(consumer, where)
             receiver = self._seen(node, where)
             given = None if share is None else self._seen(share, where).number
             event = self._event("share", where, node=receiver.number, op=by.op, share=given, consumer=by.number)
             event.position = position
 
+    def _last_share(self) -> Event | None:
+        """The latest event, if it is a share, whose place is the same as that of what follows from it."""
+        last = self.trace.events[-1] if self.trace.events else None
+        return last if last is not None and last.kind == "share" else None
+
     def freed(self, node: Value) -> None:
         """Write it down."""
         with self._lock:
-            where = place()
+            last = self._last_share()
+            where = place() if last is None else last.place
             self._event("freed", where, node=self._seen(node, where).number)
 
     def replaced(self, tensor: Value, before: Any) -> None:
@@ -150,8 +159,12 @@ class Recorder(Listener):
             calls = self._calls
             if not calls.open:
                 calls.count += 1
-                if calls.outermost() is not module:
+                calls.outermost = weakref.ref(module)
+                known = calls.parts.get(module)
+                if known is None:
                     self._name_by_path(module)
+                else:
+                    calls.paths = known
             elif id(module) not in calls.paths:
                 self._name_by_path(calls.outermost())
             path = calls.paths.get(id(module), "")
@@ -204,19 +217,24 @@ class Recorder(Listener):
     # Writing it down --------------------------------------------------------------------------------------------------
 
     def _event(self, kind: str, where: Place | None = None, **what: Any) -> Event:
-        module = self._calls.open[-1] if self._calls.open else ""
-        event = Event(len(self.trace.events), kind, where or place(), module=module, **what)
-        event.walk = self._calls.walks[-1] if self._calls.walks else None
-        self.trace.events.append(event)
+        calls, events = self._calls, self.trace.events
+        event = Event(len(events), kind, where or place(), **what)
+        if calls.open:
+            event.module = calls.open[-1]
+        if calls.walks:
+            event.walk = calls.walks[-1]
+        events.append(event)
         return event
 
     def _value(self, event: Event, record: Node, data: Any) -> None:
         """The node has this data from `event` on."""
-        value = None if _is_stale(data) else copied(data)
+        if data is None or _is_stale(data):
+            return
+        value, addresses = viewed(data)
         if value is None:
             return
         event.nbytes = bytes_of(value)
-        event.value = self.trace.ring.add(value)
+        event.value = self.trace.ring.add(value, event.nbytes, addresses)
         self.trace.valued.setdefault(record.number, []).append((event.index, event.value))
         self._stamps[record.number] = stamp(data)
 
@@ -270,7 +288,6 @@ class Recorder(Listener):
         record.name = given_name(node)
         record.named_by = BY_USER if record.name else 0
         record.since = len(self.trace.events)
-        record.ref = weakref.ref(node)
         self.trace.add(node, record)
         return record
 
@@ -293,8 +310,8 @@ class Recorder(Listener):
     def _name_by_path(self, module: Any) -> None:
         """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""
         where = place()
-        self._calls.outermost = weakref.ref(module)
         self._calls.paths = {id(m): path for path, m in module.named_modules()}
+        self._calls.parts[module] = self._calls.paths
         for path, tensor in [*module.named_parameters(), *module.named_buffers()]:
             record = self._seen(tensor, where)
             deeper = record.named_by == BY_MODULE and path.count(".") > record.name.count(".")
@@ -321,4 +338,6 @@ def _shape_and_dtype(node: Value) -> tuple[tuple[Any, ...], str]:
 
 
 def _attributes(op: Any) -> str:
+    if not getattr(op, "__dict__", None):
+        return ""
     return ", ".join(f"{name}={word}" for name, word in attributes_of(op).items())

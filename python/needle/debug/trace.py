@@ -39,20 +39,22 @@ class Trace:
         self.valued: dict[int, list[tuple[int, int]]] = {}  # node: since which event it had which value
         self.texts: dict[Line, str] = {}  # the source of lines, where it was saved with the recording
         self.saved_memory: list[Usage] | None = None
-        self._known: weakref.WeakKeyDictionary[Value, Node] = weakref.WeakKeyDictionary()
+        self._known: dict[int, Node] = {}  # by the id of the node, which `Node.ref` confirms
 
     def __contains__(self, node: object) -> bool:
         """Whether a living node occurs in the recording."""
-        return node in self._known
+        return self.known(node) is not None
 
-    def known(self, node: Value) -> Node | None:
+    def known(self, node: object) -> Node | None:
         """The record of a living node; None if the recording has none."""
-        return self._known.get(node)
+        record = self._known.get(id(node))
+        return record if record is not None and record.ref is not None and record.ref() is node else None
 
     def add(self, node: Value, record: Node) -> None:
         """Take in a node that appears."""
+        record.ref = weakref.ref(node)
         self.all_nodes.append(record)
-        self._known[node] = record
+        self._known[id(node)] = record
 
     # Which nodes and events -------------------------------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class Trace:
                 f"the value of #{self.node(which).number} was dropped: the recording keeps {self.ring.limit} bytes of "
                 f"values, the newest ones; record(keep=...) keeps more. Its statistics: {kept.statistics}"
             )
-        return kept.array
+        return kept.own()
 
     def statistics(self, which: Value | int | str, at: int | None = None) -> Statistics:
         """Minimum, maximum, mean and so on of a node's value, which stay when the value is dropped.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..backend_selection import NDArray
+from ..backend_selection import BACKEND, NDArray
 
 
 @dataclass(frozen=True)
@@ -90,17 +92,52 @@ def bytes_of(data: Any) -> int:
         return data.nbytes
     if isinstance(data, tuple):
         return sum(map(bytes_of, data))
-    return int(np.prod(data.shape, dtype=np.int64)) * np.dtype(str(data.dtype)).itemsize
+    return int(prod(data.shape)) * _ITEM_SIZES[str(data.dtype)]
+
+
+_ITEM_SIZES = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "uint8": 1, "bool": 1}
+
+
+def viewed(data: Any) -> tuple[Any, tuple[int, ...]]:
+    """The data of a node as NumPy arrays that nobody writes to, and the addresses of buffers that they view.
+
+    Needle's arrays are not copied, but viewed, unless the buffer is much larger than the array. A `Ring` that keeps a
+    view copies it before the buffer is written in place.
+    """
+    if isinstance(data, tuple):
+        parts = [viewed(array) for array in data]
+        arrays = tuple(array for array, _ in parts)
+        return (None if any(a is None for a in arrays) else arrays), tuple(x for _, found in parts for x in found)
+    if BACKEND == "nd" and type(data) is NDArray:
+        # A view of its own, since a replay writes to buffers that have no more views than it knows.
+        handle = data._handle
+        array = data.device.View(handle, data.shape, data.strides, data.offset).as_numpy()
+        if handle.nbytes <= 2 * array.nbytes:
+            return array, (handle.ptr(),)
+    return copied(data), ()
 
 
 class Kept:
-    """A value that was seen: its array until that is dropped, and its statistics, which stay."""
+    """A value that was seen: its array until that is dropped, and its statistics, which stay.
 
-    __slots__ = ("_statistics", "array")
+    While it has `addresses`, it views buffers of the program.
+    """
 
-    def __init__(self, array: Any, statistics: Statistics | None = None) -> None:
+    __slots__ = ("_statistics", "addresses", "array")
+
+    def __init__(self, array: Any, statistics: Statistics | None = None, addresses: tuple[int, ...] = ()) -> None:
         self.array = array
+        self.addresses = addresses
         self._statistics = statistics
+
+    def own(self) -> Any:
+        """The array, as a copy of its own."""
+        if self.addresses and self.array is not None:
+            self.array = copied(self.array)
+            for array in self.array if isinstance(self.array, tuple) else (self.array,):
+                array.flags.writeable = False
+        self.addresses = ()
+        return self.array
 
     @property
     def statistics(self) -> Statistics:
@@ -112,7 +149,7 @@ class Kept:
     def drop(self) -> None:
         """Let the array go."""
         self._statistics = self.statistics
-        self.array = None
+        self.array, self.addresses = None, ()
 
 
 class Ring:
@@ -123,17 +160,53 @@ class Ring:
         self.used = 0
         self.kept: list[Kept] = []
         self._with_array: deque[int] = deque()
+        self._views: dict[int, list[Kept]] = {}  # by the address of the buffer
+        _rings.add(self)
 
-    def add(self, value: Any) -> int:
-        """Take over `value`, a NumPy array or a tuple of them, and give its number."""
-        for array in value if isinstance(value, tuple) else (value,):
-            array.flags.writeable = False
-        slot = len(self.kept)
-        self.kept.append(Kept(value))
+    def add(self, value: Any, nbytes: int, addresses: tuple[int, ...] = ()) -> int:
+        """Take over `value`, a NumPy array or a tuple of them, of so many bytes, and give its number."""
+        if not addresses:
+            for array in value if isinstance(value, tuple) else (value,):
+                array.flags.writeable = False
+        slot, kept = len(self.kept), Kept(value, None, addresses)
+        self.kept.append(kept)
+        for address in addresses:
+            if address in self._views:
+                self._views[address].append(kept)
+            else:
+                self._views[address] = [kept]
         self._with_array.append(slot)
-        self.used += bytes_of(value)
+        self.used += nbytes
         while self.used > self.limit:
             oldest = self.kept[self._with_array.popleft()]
             self.used -= bytes_of(oldest.array)
+            for address in oldest.addresses:
+                self._forget(address, oldest)
             oldest.drop()
         return slot
+
+    def _forget(self, address: int, kept: Kept) -> None:
+        left = [other for other in self._views.get(address, ()) if other is not kept]
+        if left:
+            self._views[address] = left
+        else:
+            self._views.pop(address, None)
+
+    def about_to_write(self, address: int) -> None:
+        """Copy what is kept of a buffer that will be written."""
+        for kept in self._views.pop(address, ()):
+            kept.own()
+
+
+_rings: weakref.WeakSet[Ring] = weakref.WeakSet()
+
+
+def _about_to_write(handle: Any) -> None:
+    for ring in tuple(_rings):
+        ring.about_to_write(handle.ptr())
+
+
+if BACKEND == "nd":
+    from ..backend_ndarray.writes import keepers
+
+    keepers.append(_about_to_write)
