@@ -17,7 +17,7 @@ import numpy as np
 from . import backend_selection as backend
 from .backend_selection import NDArray, settled, stamps
 from .display import call, described
-from .listening import add_place, announce, listeners, made_at
+from .listening import add_place, announce, listeners
 from .modes import LAZY, modes, realize
 
 V = TypeVar("V", bound="Value")
@@ -131,30 +131,29 @@ class Op:
         """`gradient`, always as a tuple with one entry per input, and checked: entry i has the shape of input i."""
         try:
             given = self.gradient(out_grad, node)
+            gradients: tuple[Any, ...] = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+            if len(gradients) != len(node.inputs):
+                raise ValueError(
+                    f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
+                )
+            for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
+                if grad is not None and not isinstance(grad, Value):
+                    raise TypeError(
+                        f"{type(self).__name__}.gradient: the gradient of input {position} must be a Tensor, not a "
+                        f"{type(grad).__name__}: it is made of Tensors, so that it can be differentiated again"
+                    )
+                if listeners:
+                    announce("share", x, grad, node, position)
+                if grad is not None and grad.form().shape != x.form().shape:
+                    raise ValueError(
+                        f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
+                        f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
+                    )
         except Exception as error:
             add_place(error, node)
-            raise
-        gradients: tuple[Any, ...] = tuple(given) if isinstance(given, (tuple, list)) else (given,)
-        if len(gradients) != len(node.inputs):
-            raise ValueError(
-                f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
-                + made_at(node)
-            )
-        for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
-            if grad is not None and not isinstance(grad, Value):
-                raise TypeError(
-                    f"{type(self).__name__}.gradient: the gradient of input {position} must be a Tensor, not a "
-                    f"{type(grad).__name__}: it is made of Tensors, so that it can be differentiated again"
-                    + made_at(node)
-                )
             if listeners:
-                announce("share", x, grad, node, position)
-            if grad is not None and grad.form().shape != x.form().shape:
-                raise ValueError(
-                    f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
-                    f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
-                    + made_at(node)
-                )
+                announce("failed", error, self, node.inputs, node)
+            raise
         return gradients
 
     def __repr__(self) -> str:
@@ -230,7 +229,12 @@ class Value:
             raise
         node = cls.__new__(cls)
         began = perf_counter() if listeners else 0.0
-        data = op.compute(*arrays)
+        try:
+            data = op.compute(*arrays)
+        except Exception as error:
+            if listeners:
+                announce("failed", error, op, inputs, None)
+            raise
         node.cached_data = data if type(data) is NDArray else settled(data)
         node.requires_grad = in_graph and modes.grad_enabled
         if node.requires_grad:

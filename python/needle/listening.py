@@ -64,6 +64,9 @@ class Listener:
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """In a backward walk `consumer` handed `node`, its input `position`, a share of the adjoint (None for none)."""
 
+    def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
+        """Computing `op` on `inputs` raised `error`; or its ``gradient`` for `node` did, or gave what does not fit."""
+
     def freed(self, node: Value) -> None:
         """A backward walk let go of the inputs of `node`."""
 

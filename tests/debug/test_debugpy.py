@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,18 @@ def test_an_editor_steps_from_a_product_to_the_kernel_and_sees_values_that_stay_
     assert editor.variables(frames[0])["product"]["value"].startswith("Tensor (30, 30) float32 [30")
     still = editor.ask("evaluate", expression="(lazy.cached_data, lazy.inputs[0].cached_data)", frameId=frames[0]["id"])
     assert still["result"] == "(None, None)"
+
+
+def test_the_launch_file_for_the_editor_starts_what_there_is_and_steps_into_the_library():
+    file = Path(__file__).parents[2] / "docs" / "vscode" / "launch.json"
+    configurations = json.loads(file.read_text())["configurations"]
+    assert [configuration.get("module", configuration.get("program")) for configuration in configurations] == [
+        "${file}",
+        "pytest",
+        "needle.debug",
+    ]
+    for configuration in configurations:
+        assert configuration["type"] == "debugpy" and configuration["request"] == "launch"
+        assert configuration.get("noDebug") or configuration["justMyCode"] is False
+        if "module" in configuration:
+            assert find_spec(configuration["module"]) is not None

@@ -202,6 +202,28 @@ def test_a_gradient_that_does_not_fit_is_shown_before_the_program_fails():
     assert "Turned.gradient raises ValueError" in text
 
 
+def test_an_operator_that_fails_forward_or_in_its_gradient_is_stopped_at_before_the_program_fails():
+    class Halved(Square):
+        def gradient(self, out_grad: Any, node: Any) -> Any:
+            half = ndl.reshape(out_grad, (1,))
+            return half * node.inputs[0]
+
+    def program() -> None:
+        x = tensor([1.0, 2.0])
+        y = Halved()(x)
+        for attempt in (lambda: y.sum().backward(), lambda: x @ x @ x):
+            with pytest.raises(ValueError):
+                attempt()
+
+    text = session(program, "b error", "c", "p out_grad.shape", "c", "inputs", "gradcheck", "c")
+    line = Halved.gradient.__code__.co_firstlineno + 1
+    assert f"> test_stepping.py:{line} in gradient" in text and answers(text)[2] == "(2,)\n"
+    first, second, third = stops(text)[:3]
+    assert first.startswith("Reshape(#") and second == "the gradient of #2 'y' Halved(#1 (2,)) failed"
+    assert "min 1  max 2" in answers(text)[4] and "Halved.gradient raises ValueError" in answers(text)[5]
+    assert third.startswith("MatMul(")
+
+
 def test_breakpoints_are_listed_and_cleared_and_a_wrong_one_is_explained():
     text = session(
         small, "break op=Exp", "break name=q", "break", "clear 1", "break", "clear 7", "break what", "clear", "b"

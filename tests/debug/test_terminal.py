@@ -132,7 +132,7 @@ def test_in_a_terminal_it_has_colours_history_completion_and_an_exit_status(prog
     assert "loss = (model(x) ** 2).sum()" in shown
     assert "gradcheck" in terminal.type("gradc\t\n")
     assert "right in all 20 entries" in terminal.text
-    assert "breakpoint 2: op=ReLU" in terminal.type("\x1b[A\x1b[A\x1b[A\n")  # three lines up in the history
+    assert "breakpoint 3: op=ReLU" in terminal.type("\x1b[A\x1b[A\x1b[A\n")  # three lines up in the history
     terminal.type("clear\n")
     terminal.type("c\n", end="\n")
     time.sleep(0.3)
@@ -145,7 +145,7 @@ def test_commands_from_a_pipe_and_from_the_command_line(program: Path):
     arguments = ["-m", "needle.debug", "-c", "break name=loss", "--keep", "1000", program.name, "2"]
     status, shown = fed(arguments, "c\nback 3\ns\nclear\nc\nc\nback\nq\n", program.parent)
     assert status == 0 and "trained True" in shown and "\x1b" not in shown
-    assert "(needle) break name=loss\nbreakpoint 1: name=loss" in shown
+    assert "(needle) break name=loss\nbreakpoint 2: name=loss" in shown
     assert "the program has ended, after" in shown and "in the past: the present is" in shown
     status, shown = fed(["-m", "needle.debug", "none.py"], "", program.parent)
     assert status == 2 and "there is no file none.py" in shown
@@ -160,7 +160,7 @@ def test_a_program_that_fails_can_be_looked_at(program: Path):
 def test_around_pytest_a_wrong_gradient_is_found_while_output_is_captured(tmp_path: Path):
     (tmp_path / "test_scale.py").write_text(STUDENTS_TEST)
     arguments = ["-m", "needle.debug", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_scale.py"]
-    _, shown = fed(arguments, "break grad-shape\nc\ngradcheck #2\nc\nq\n", tmp_path)
+    _, shown = fed(arguments, "break grad-shape\nc\ngradcheck\nc\nc\nq\n", tmp_path)
     assert "which does not fit: () for an input of shape (1, 2)" in shown
     assert "computed at test_scale.py:8: return ndl.summation(out_grad)" in shown
     assert "1 failed" in shown and "forward pass: test_scale.py:12" in shown

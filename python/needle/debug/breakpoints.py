@@ -26,6 +26,7 @@ SYNTAX = """a condition is one of
   nan, inf           a value, a share of an adjoint, or new data holds one
   grad>1e3, grad<X   a share of an adjoint has such a largest element
   grad-shape         a share of an adjoint has not the shape that it should have
+  error              computing a node failed, or an operator's gradient did
   stepped, replaced  an optimizer has stepped; data was replaced
 Several must hold together. With `backward` in front they are asked of adjoints:
 backward op=MatMul, of those that this op hands on; backward name=w, of those
@@ -214,6 +215,7 @@ _WORDS: dict[str, Condition] = {
     "nan": _holds_nan,
     "inf": _holds_inf,
     "grad-shape": misfit,
+    "error": _of_kind("failed"),
     "stepped": _of_kind("stepped"),
     "replaced": _of_kind("replaced"),
 }

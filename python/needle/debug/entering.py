@@ -127,6 +127,7 @@ def run(target: str, arguments: list[str], is_module: bool, commands: tuple[str,
     terminal = Terminal(commands, Console())
     status = 0
     with stepping(Stepper(Trace(keep), terminal)) as stepper, _interruptible(stepper):
+        stepper.add_breakpoint("error")
         try:
             stepper.stop([f"{target}: break, step or continue; help lists the commands"])
             if is_module:

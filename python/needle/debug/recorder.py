@@ -17,7 +17,7 @@ from ..listening import Known, Listener, listening
 from ..places import Place, here
 from ..reverse import find_topo_sort
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
-from .records import Event, Node, attributes_of
+from .records import Event, Node, attributes_of, cut
 from .trace import Trace
 from .values import bytes_of, viewed
 
@@ -132,6 +132,15 @@ class Recorder(Listener):
             given = None if share is None else self._seen(share, where).number
             event = self._event("share", where, node=receiver.number, op=by.op, share=given, consumer=by.number)
             event.position = position
+
+    def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
+        """Write it down."""
+        with self._lock:
+            where = place()
+            numbers = tuple(self._seen(x, where).number for x in inputs)
+            number = None if node is None else self._seen(node, where).number
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            self._event("failed", where, node=number, op=type(op).__name__, inputs=numbers, what=cut(said, 200))
 
     def _last_share(self) -> Event | None:
         """The latest event, if it is a share, whose place is the same as that of what follows from it."""

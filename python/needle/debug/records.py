@@ -16,6 +16,7 @@ KINDS = (
     "made",
     "computed",
     "share",
+    "failed",
     "freed",
     "replaced",
     "written",
@@ -61,7 +62,7 @@ class Event:
     module : str
         The path of the module within which it happened, or which is entered or left; ``""`` for the outermost.
     what : str
-        The class of the module or optimizer.
+        The class of the module or optimizer; of a failure, the error.
     """
 
     index: int
@@ -92,6 +93,9 @@ class Event:
         if self.kind == "share":
             given = "no share" if self.share is None else f"share #{self.share}"
             return f"{given} for {number} from #{self.consumer} {self.op}, input {self.position}"
+        if self.kind == "failed":
+            part = "" if self.node is None else f"gradient of {number} "
+            return f"{part}{self.op}({', '.join(f'#{i}' for i in self.inputs)}) failed: {self.what}"
         if self.kind in ("entered", "left"):
             return f"{self.kind} {self.what} {self.module}".rstrip()
         return f"{self.kind} {number or self.what}".replace("_", " ")

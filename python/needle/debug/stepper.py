@@ -146,6 +146,7 @@ class Stepper(Recorder):
             self.look(Calculated(node, op, inputs))
 
     share = _then_stop(Recorder.share)
+    failed = _then_stop(Recorder.failed)
     freed = _then_stop(Recorder.freed)
     replaced = _then_stop(Recorder.replaced)
     entered = _then_stop(Recorder.entered)

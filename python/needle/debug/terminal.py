@@ -98,7 +98,7 @@ class Terminal(cmd.Cmd):
         if place != event.place.user:
             self.say(f"the latest event, at {event.place.user}:")
         for number, line in enumerate(headline(event, self.stepper.trace)):
-            wrong = "does not fit" in line
+            wrong = "does not fit" in line or event.kind == "failed"
             head = f"[{event.index}] " if number == 0 else " " * len(f"[{event.index}] ")
             self.say(f"{head}{self.paint(line, 'red' if wrong else 'bold')}")
         for line in self._details(event):
@@ -344,6 +344,11 @@ class Terminal(cmd.Cmd):
             raise LookupError(f"#{node.number} is not there yet: it appears at [{node.since}]")
         return node
 
+    def _consumer(self) -> str:
+        """Where an adjoint is handed on, the node that does it."""
+        event = self.stepper.event
+        return "" if event is None or event.consumer is None else f"#{event.consumer}"
+
     def do_where(self, argument: str) -> None:
         """where: the calls that led here: in the present, all; in the past, the user's line and those it called."""
         event = self.stepper.event
@@ -394,7 +399,7 @@ class Terminal(cmd.Cmd):
 
     def do_inputs(self, argument: str) -> None:
         """inputs [#12]: what a node was made from, with statistics of the values."""
-        node = self._node(argument)
+        node = self._node(argument or self._consumer())
         if not node.inputs:
             self.say(f"{label(node)} is a leaf")
         for position, number in enumerate(node.inputs):
@@ -454,7 +459,7 @@ class Terminal(cmd.Cmd):
 
     def do_gradcheck(self, argument: str) -> None:
         """gradcheck [#12]: the gradient of its op against central differences in float64."""
-        node = self._node(argument)
+        node = self._node(argument or self._consumer())
         for line in gradcheck(*self._operation(node)):
             self.say(self.paint(line, "red") if "WRONG" in line or "raises" in line else line)
 

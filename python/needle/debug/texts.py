@@ -40,6 +40,10 @@ def headline(event: Event, trace: Trace) -> list[str]:
         return [f"backward of {outputs} {'begins' if event.kind == 'backward_began' else 'has ended'}"]
     if event.kind in ("entered", "left"):
         return [f"{event.kind} {event.what} {event.module}".rstrip()]
+    if event.kind == "failed":
+        inputs = ", ".join(f"{label(trace.node(number))} {trace.node(number).shape}" for number in event.inputs)
+        derived = "" if event.node is None else f"the gradient of {label(trace.node(event.node))} "
+        return [f"{derived}{event.op}({inputs}) failed", f"  {event.what}"]
     if event.kind == "stepped":
         return [f"{event.what} has changed its parameters"]
     node = label(trace.node(event.node)) if event.node is not None else event.what

@@ -1,0 +1,47 @@
+"""docs/situations.md is true: its programs are written to files, its sessions are typed, and what comes out is compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from needle import backend_selection
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "docs" / name for name in ("situations.md", "debugging.md")]
+FILE = re.compile(r'^```python title="(.+?)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+SESSION = re.compile(r"^```console\n\$ python (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROMPT = "(needle) "
+SESSIONS = [(page, i) for page in PAGES for i in range(len(SESSION.findall(page.read_text())))]
+
+pytestmark = pytest.mark.skipif(backend_selection.BACKEND != "nd", reason="the page shows the default backend")
+
+
+@pytest.mark.parametrize(("page", "number"), SESSIONS, ids=lambda x: x.stem if isinstance(x, Path) else str(x))
+def test_a_session_goes_as_the_page_shows(page: Path, number: int, tmp_path: Path):
+    for name, text in FILE.findall(page.read_text()):
+        (tmp_path / name).write_text(text)
+    command, shown = SESSION.findall(page.read_text())[number]
+    typed = [line.removeprefix(PROMPT) for line in shown.splitlines() if line.startswith(PROMPT)]
+    given = re.findall(r'-c "(.*?)"', command)
+    arguments = [argument.strip('"') for argument in re.findall(r'"[^"]*"|\S+', command)]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        input="".join(f"{line}\n" for line in typed[len(given) :]),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    printed = done.stdout.splitlines()
+    for line in shown.splitlines():
+        begin, cut, _ = line.partition("...")
+        assert printed, f"it should go on with {line!r}"
+        found = printed.pop(0)
+        assert found.startswith(begin) if cut else found.rstrip() == line.rstrip(), (found, line, done.stderr)
