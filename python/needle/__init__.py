@@ -91,6 +91,25 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _tensor_html(tensor: Value) -> str:
+    """What a notebook shows of a tensor: its values and its graph."""
+    from .debug.notebook import tensor_html
+
+    return tensor_html(tensor)
+
+
+def _module_html(module: nn.Module) -> str:
+    """What a notebook shows of a module: its layers and their parameters."""
+    from .debug.notebook import module_html
+
+    return module_html(module)
+
+
+# Set from here, since tensors and modules know nothing of the debugger.
+setattr(Value, "_repr_html_", _tensor_html)  # noqa: B010
+setattr(nn.Module, "_repr_html_", _module_html)  # noqa: B010
+
+
 if os.environ.get("NEEDLE_DEBUG", "0") not in ("", "0"):
     from .debug.origins import Lines
     from .listening import listeners

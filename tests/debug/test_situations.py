@@ -1,4 +1,4 @@
-"""docs/situations.md is true: its programs are written to files, its sessions are typed, and what comes out is compared."""
+"""The sessions in docs/ are true: programs are written to files, commands typed, and what comes out is compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "docs" / name for name in ("situations.md", "debugging.md")]
 FILE = re.compile(r'^```python title="(.+?)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 SESSION = re.compile(r"^```console\n\$ python (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PROMPT = "(needle) "
+PROMPTS = re.compile(r"^(\(needle\) |\(Pdb\) )(.*)$", re.MULTILINE)
 SESSIONS = [(page, i) for page in PAGES for i in range(len(SESSION.findall(page.read_text())))]
 
 pytestmark = pytest.mark.skipif(backend_selection.BACKEND != "nd", reason="the page shows the default backend")
@@ -27,7 +27,8 @@ def test_a_session_goes_as_the_page_shows(page: Path, number: int, tmp_path: Pat
     for name, text in FILE.findall(page.read_text()):
         (tmp_path / name).write_text(text)
     command, shown = SESSION.findall(page.read_text())[number]
-    typed = [line.removeprefix(PROMPT) for line in shown.splitlines() if line.startswith(PROMPT)]
+    typed = [line for _, line in PROMPTS.findall(shown)]
+    shown = re.sub(r"^\(Pdb\) .*\n", "(Pdb) ", shown, flags=re.MULTILINE)  # which does not show what nobody types
     given = re.findall(r'-c "(.*?)"', command)
     arguments = [argument.strip('"') for argument in re.findall(r'"[^"]*"|\S+', command)]
     done = subprocess.run(

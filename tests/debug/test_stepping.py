@@ -18,7 +18,7 @@ from needle.debug.gradcheck import gradcheck
 from needle.debug.stepper import Quit, Stepper, stepping
 from needle.debug.terminal import Terminal
 from needle.debug.trace import Trace
-from tests.autograd.graphs import counted_computations, tensor
+from tests.autograd.graphs import counted_computations, nd_only, tensor
 
 
 def session(program: Callable[[], Any], *commands: str, keep: int = 2**28) -> str:
@@ -354,6 +354,22 @@ def test_in_lazy_mode_nothing_is_computed_but_what_is_asked_for():
     assert sum(counts.values()) == 2, counts  # exp and the product
     assert "not computed" in answers(text)[1] and "computed #3 'z'" not in text.split("realize")[0]
     assert "[ 5.4366 14.7781]" in text
+
+
+@nd_only
+def test_a_session_is_the_same_on_every_device():
+    def on(device: Any) -> str:
+        def program() -> None:
+            x = ndl.Tensor([1.0, 3.0], device=device)
+            y = Square()(x)
+            z = (y + x).sum()
+            z.backward()
+
+        commands = ["value", "inputs", "gradcheck", "adjoint #1", "node", "graph"]
+        return session(program, "s", *commands, "b backward op=Square", "c", *commands, "back 3", *commands, "c", "c")
+
+    assert "right in all 2 entries" in on(ndl.cpu()) and "sum: min 3  max 7" in on(ndl.cpu())
+    assert on(ndl.cpu()) == on(ndl.cpu_numpy())
 
 
 def test_gradcheck_says_which_input_has_a_wrong_gradient_and_where():

@@ -213,7 +213,6 @@ class Compiled:
         assert_same(replayer.program, (result, replayed), (expected, State(replayer.program, tensors)))
         return expected
 
-
     def _suspected(
         self, replayer: Replayer, views: list[Any], tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
