@@ -205,7 +205,7 @@ class Effect(NamedTuple):
     value: Operand | None
 
 
-@dataclass
+@dataclass(repr=False)
 class Program:
     """A recorded function.
 
@@ -238,6 +238,9 @@ class Program:
     setup: list[Instruction] = field(default_factory=list)
     places: dict[int, int] = field(default_factory=dict)
     history: list[tuple[str, Program]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<program {self.name!r}: {len(self.instructions)} instructions, {len(self.buffers)} buffers>"
 
     @property
     def flops(self) -> int:
