@@ -28,7 +28,8 @@ def fault(array: Array) -> str:
     if array.dtype.kind not in "fc":
         return ""
     flat = array.ravel("K")
-    square = np.dot(flat, flat)
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = np.dot(flat, flat)
     if square != square:
         return "NaN"
     return "Inf" if square == np.inf and np.isinf(flat).any() else ""
