@@ -108,8 +108,9 @@ class Recorder(Listener):
             else:  # eager mode, where both are told at once
                 numbers, where = last.inputs, last.place
             record.made = True
-            self._event("made", where, node=record.number, op=record.op, inputs=numbers)
-            self._name_by_assignment(record)
+            event = self._event("made", where, node=record.number, op=record.op, inputs=numbers)
+            if event.walk is None or where.user != self.trace.events[event.walk].place.user:
+                self._name_by_assignment(record)  # nobody has a name for what the library makes on its way back
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Write it down, with the value."""

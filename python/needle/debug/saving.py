@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def _written(record: Event | Node, lines: _Lines) -> dict[str, Any]:
 
 
 def _value_written(kept: Kept) -> dict[str, Any]:
-    written: dict[str, Any] = asdict(kept.statistics)
+    written: dict[str, Any] = kept.statistics._asdict()
     arrays = kept.array if isinstance(kept.array, tuple) else (kept.array,)
     if kept.array is not None and sum(array.size for array in arrays) <= MOST_ELEMENTS:
         written["arrays"] = [[str(a.dtype), a.shape, [_number(x) for x in a.ravel().tolist()]] for a in arrays]

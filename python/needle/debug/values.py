@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backend_selection import BACKEND, NDArray
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(NamedTuple):
     """What is known of a value for good.
 
     Attributes
@@ -59,19 +57,26 @@ class Statistics:
 
 def statistics_of(value: Any) -> Statistics:
     """Look at all elements of a NumPy array, or of a tuple of them."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
+        with np.errstate(all="ignore"):
+            low, high = float(np.minimum.reduce(value, axis=None)), float(np.maximum.reduce(value, axis=None))
+            mean = float(np.add.reduce(value, axis=None)) / value.size
+        if low - low == high - high == mean - mean == 0:  # all are finite, as nearly always: it has to be quick
+            zeros = int(np.count_nonzero(value == 0)) if low <= 0 <= high else 0
+            return Statistics(value.shape, str(value.dtype), low, high, mean, 0, 0, zeros, value.size)
     arrays = value if isinstance(value, tuple) else (value,)
     shape = tuple(a.shape for a in value) if isinstance(value, tuple) else value.shape
     flat = np.concatenate([np.asarray(a, "float64").ravel() for a in arrays]) if arrays else np.empty(0)
     finite = flat[np.isfinite(flat)]
-    if not finite.size:
-        low = high = mean = None
-    else:
-        low, high = float(finite.min()), float(finite.max())
-        mean = float(np.mean(finite / finite.size) * finite.size) if max(-low, high) > 1e300 else float(finite.mean())
+    extremes: tuple[float | None, float | None, float | None] = (None, None, None)
+    if finite.size:
+        least, most = float(finite.min()), float(finite.max())
+        is_huge = max(-least, most) > 1e300  # so that the sum might overflow
+        extremes = least, most, float(np.mean(finite / finite.size) * finite.size if is_huge else finite.mean())
     nans = int(np.isnan(flat).sum())
     dtype = str(arrays[0].dtype) if arrays else ""
     zeros = flat.size - int(np.count_nonzero(flat))
-    return Statistics(shape, dtype, low, high, mean, nans, flat.size - finite.size - nans, zeros, flat.size)
+    return Statistics(shape, dtype, *extremes, nans, flat.size - finite.size - nans, zeros, flat.size)
 
 
 def copied(data: Any) -> Any:
