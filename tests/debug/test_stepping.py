@@ -297,7 +297,7 @@ def test_back_after_ten_thousand_events_takes_a_moment():
     terminal.do_value("#100")
     terminal.do_adjoint("#100")
     seconds = time.perf_counter() - began
-    assert not stepper.is_present and stepper.trace.value(101, terminal._at()) == 51
+    assert not stepper.is_present and stepper.trace.value(101, terminal.at()) == 51
     assert seconds < 1  # on a quiet machine a twentieth of that; see docs/debugging.md
 
 

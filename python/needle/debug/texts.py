@@ -12,6 +12,7 @@ import numpy as np
 from ..places import Line
 from .records import Event, Node, cut
 from .trace import Trace
+from .values import statistics_of
 
 WIDTH = 80
 
@@ -76,6 +77,11 @@ def statistics(trace: Trace, number: int, at: int | None) -> str:
         return str(trace.statistics(number, at))
     except LookupError:
         return "not computed"
+
+
+def summed(total: Any) -> str:
+    """Statistics of a sum of adjoints, which is None if a part of it was dropped."""
+    return "not kept" if total is None else str(statistics_of(total))
 
 
 def corners(array: np.ndarray) -> str:
