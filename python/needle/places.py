@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import os
 import sys
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
 #: Code in this folder is the library's; all other is the user's.
-PACKAGE = str(Path(__file__).parent)
+PACKAGE = str(Path(__file__).parent) + os.sep
 
 #: Context managers of the library go through this file.
 _BLOCKS = contextlib.__file__
@@ -41,9 +42,29 @@ class Place(NamedTuple):
 
     user: Line
     library: tuple[Line, ...] = ()
+    instruction: int = 0  # of the user's frame
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+#: Functions of the library that count as the user's, by file within the package and name: those that a student writes.
+_students: set[tuple[str, str]] = set()
+
+
+def count_as_users(file: str, function: str) -> None:
+    """Let a function of the library count as the user's: one that an assignment leaves to the student.
+
+    Parameters
+    ----------
+    file : str
+        Within the package, such as ``"ops/elementwise.py"``.
+    function : str
+        Its qualified name, such as ``"EWiseDiv.gradient"``.
+    """
+    _students.add((file, function))
+    _users.clear()
+    _places.clear()
 
 
 #: Whether code is the user's, by its identity; and the code itself, held so that no other gets that identity.
@@ -56,7 +77,13 @@ _lines: dict[tuple[int, int], Line] = {}
 
 def _is_users(code: CodeType) -> bool:
     """Whether code is the user's; each is looked at once."""
-    found = _users[id(code)] = not code.co_filename.startswith((PACKAGE, _BLOCKS))
+    filename = code.co_filename
+    found = not filename.startswith((PACKAGE, _BLOCKS))
+    if not found and _students:
+        name = getattr(code, "co_qualname", code.co_name)  # Python 3.10 has no qualified name: any of that name
+        inside = filename.removeprefix(PACKAGE).replace(os.sep, "/")
+        found = any(inside == file and name in (wanted, wanted.rpartition(".")[2]) for file, wanted in _students)
+    _users[id(code)] = found
     _codes.append(code)
     return found
 
@@ -90,7 +117,7 @@ def _place(frame: FrameType, user: FrameType, without: tuple[str, ...]) -> Place
         if not frame.f_code.co_filename.startswith((_BLOCKS, *without)):
             library.append(_line_at(frame))
         frame = frame.f_back  # type: ignore[assignment]
-    return Place(_line_at(user), tuple(reversed(library)))
+    return Place(_line_at(user), tuple(reversed(library)), user.f_lasti)
 
 
 def _line_at(frame: FrameType) -> Line:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -170,6 +172,87 @@ LINE = train.__code__.co_firstlineno + 5
 def test_a_breakpoint_stops_where_it_says_and_nowhere_else(condition: str, expected: list[str]):
     text = session(train, f"break {condition}", *["c"] * 8)
     assert stops(text)[: text.count(", hit ")] == expected
+
+
+def test_a_line_in_a_loop_is_come_to_each_time():
+    w = tensor(np.eye(2))
+
+    def program() -> None:
+        x = tensor([[1.0], [2.0]])
+        layer = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+        for _ in range(3):
+            x = w @ x + 1
+        for _ in range(3):
+            x = x * 2
+        for _ in range(3):
+            x = layer(x)
+
+    first = program.__code__.co_firstlineno + 4
+    for line in (first, first + 2, first + 4):
+        text = session(program, f"break test_stepping.py:{line}", *["c"] * 6)
+        assert text.count("breakpoint 1: test_stepping.py") == 4, line  # when it was made, and three times
+        assert len(re.findall(rf"^> test_stepping.py:{line} in program", text, re.MULTILINE)) == 3
+
+
+def test_one_of_the_nodes_of_a_model_gets_the_name_of_its_output_and_a_breakpoint_finds_it():
+    def program() -> None:
+        logits = model()(tensor(np.ones((5, 3))))
+        assert logits.shape == (5, 2)
+
+    text = session(program, "break name=logits", "c", "node logits", "c")
+    assert stops(text)[0] == "left Sequential" and len(re.findall("breakpoint 1: name=logits, hit", text)) == 1
+    assert "'logits' (5, 2) float32 = EWiseAdd(" in answers(text)[2]
+    text = session(program, "unt op=ReLU", "node", "events 30")
+    assert "logits" not in text.replace("logits = model", "")
+
+
+def test_a_temporary_breakpoint_goes_also_in_the_past_and_steps_can_be_counted():
+    text = session(train, "c", "goto 0", "tbreak op=MatMul", "c", "c", "break")
+    assert answers(text)[5] == "no breakpoints\n" and text.count("hit 1 time") == 1
+    assert stops(session(train, "step 5"))[0] == stops(session(train, *["s"] * 5))[4]
+
+
+def test_a_command_that_fails_says_so_and_the_program_goes_on():
+    ended: list[int] = []
+    text = session(lambda: (small(), ended.append(1)), "s", "save /nonexistent/x.json", "view /nonexistent/x.html", "c")
+    assert text.count("*** FileNotFoundError") == 2 and ended == [1]
+
+
+def test_a_variable_of_the_program_finds_its_node():
+    text = session(small, "until name=z", "adjoint x", "node x", "graph x 1")
+    assert "#1 has received no adjoint yet" in text and "needed by: #2, #3" in text
+    assert answers(text)[3].splitlines()[-1].startswith("    └─ #3")
+
+
+def test_threads_stop_one_after_the_other_each_at_its_own_event():
+    def work(factor: float) -> None:
+        (tensor([factor]) * factor).sum().backward()
+
+    def program() -> None:
+        threads = [threading.Thread(target=work, args=(float(i),)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    text = session(program, "b op=MulScalar", *["c"] * 8)
+    assert len(re.findall("breakpoint 1: op=MulScalar, hit", text)) == 4
+    assert all("MulScalar" in line for line in stops(text)[:4])
+
+
+def test_functions_that_an_assignment_leaves_to_students_count_as_the_users():
+    from needle import places
+
+    try:
+        places.count_as_users("ops/elementwise.py", "EWiseMul.gradient")
+        with ndl.debug.record() as trace:
+            small()
+        lines = {event.place.user.function for event in trace.events if event.kind == "made"}
+        assert "gradient" in lines and "small" in lines
+    finally:
+        places._students.clear()
+        places._users.clear()
+        places._places.clear()
 
 
 def test_faults_stop_where_they_arise():
@@ -407,6 +490,30 @@ def test_the_debugger_touches_neither_modes_nor_gradients():
     expected, given = program(), []
     session(lambda: given.append(program()), *["s", "gradcheck", "p x * 2"] * 30, "c")
     assert given == [expected]
+
+
+def test_pdb_steps_on_from_the_prompt_and_comes_back():
+    after: list[str] = []
+
+    def program() -> None:
+        x = tensor([1.0, 2.0])
+        y = x * 2
+        z = y + 1
+        w = z * y
+        after.append(f"{x} {w}")
+
+    first = program.__code__.co_firstlineno
+    text = session(program, "s", "pdb", "p 6 * 7", "c", "pdb", "n", "p y.shape", "c", "c")
+    assert "(Pdb) 42" in text and "(Pdb) (2,)" in text
+    assert f"test_stepping.py({first + 3})program()" in text  # pdb stands at the line after that of y
+    assert [line.split(" = ")[0] for line in stops(text)[:2]] == [
+        "made #2 'y' (2,) float32",
+        "made #3 'z' (2,) float32",
+    ]
+    assert len(after) == 1 and sys.gettrace() is None
+    text = session(program, "s", "pdb", f"b {first + 4}", "c", "p z.shape", "q", "c")
+    assert "Breakpoint 1 at" in text and "(Pdb) (2,)" in text and len(after) == 2
+    assert "made #4 'w'" in text and sys.gettrace() is None  # leaving pdb comes back, too
 
 
 def test_quit_ends_the_program_and_detach_lets_it_go_on():

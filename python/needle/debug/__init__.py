@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .check import check
     from .drawing import to_dot, to_mermaid
     from .entering import pm, set_trace
+    from .gradcheck import gradcheck
     from .growth import watch_growth
     from .holders import holders
     from .page import view
@@ -27,6 +28,7 @@ __all__ = [
     "Trace",
     "check",
     "detect_anomaly",
+    "gradcheck",
     "holders",
     "name",
     "pm",
@@ -44,6 +46,7 @@ __all__ = [
 LATER = {
     "check": "check",
     "detect_anomaly": "anomaly",
+    "gradcheck": "gradcheck",
     "holders": "holders",
     "pm": "entering",
     "profile": "profile",

@@ -114,8 +114,11 @@ def _op(op: str, backward: bool) -> Condition:
 
 def _name(name: str, backward: bool) -> Condition:
     def holds(trace: Trace, event: Event) -> bool:
-        of_node = event.node is not None and trace.node(event.node).name == name
-        return of_node and (backward or event.kind in (*_MAKING, "replaced"))
+        if event.node is None or trace.node(event.node).name != name:
+            return False
+        if event.kind == "left":  # which of the nodes of a model has the name is known when the model is left
+            return trace.node(event.node).named_at == event.index
+        return backward or event.kind in (*_MAKING, "replaced")
 
     return holds
 
@@ -140,7 +143,11 @@ def _shape(text: str, backward: bool) -> Condition:
 
 
 def _line(filename: str, number: int) -> Condition:
-    """Whether this is where the program comes to the line: the event before was another line's."""
+    """Whether this is where the program comes to the line.
+
+    Events tell of the instruction that the user's frame is at. So it comes to the line if the event before was of
+    another line, if it is back at an earlier instruction, or if the same instruction makes the same again.
+    """
     wanted = Path(filename).parts
 
     def is_there(event: Event) -> bool:
@@ -148,12 +155,28 @@ def _line(filename: str, number: int) -> Condition:
         return any(x.number == number and Path(x.filename).parts[-len(wanted) :] == wanted for x in lines)
 
     def holds(trace: Trace, event: Event) -> bool:
+        if event.kind in _SILENT or not is_there(event):
+            return False
         before = event.index - 1
-        while before >= 0 and trace.events[before].kind in ("seen", "written"):
+        while before >= 0 and (trace.events[before].kind in _SILENT or _is_half(trace.events[before], event)):
             before -= 1
-        return is_there(event) and (before < 0 or not is_there(trace.events[before]))
+        if before < 0 or not is_there(trace.events[before]):
+            return True
+        last = trace.events[before]
+        if event.place.instruction != last.place.instruction:
+            return event.place.instruction < last.place.instruction
+        outside = event.walk is None and event.module == "" and event.kind in ("made", "computed", "entered")
+        return outside and (event.kind == "entered" or event.place == last.place)
 
     return holds
+
+
+_SILENT = ("seen", "written", "freed", "left")
+
+
+def _is_half(event: Event, following: Event) -> bool:
+    """Whether a node was computed that is made right afterwards: eager mode."""
+    return event.kind == "computed" and following.kind == "made" and event.node == following.node
 
 
 def _given(trace: Trace, event: Event) -> tuple[int | None, int]:
@@ -204,7 +227,7 @@ def misfit(trace: Trace, event: Event) -> bool:
 
 def of_node(number: int) -> Condition:
     """Whatever happens to a node, is made of it, or is handed on by it."""
-    return lambda trace, event: event.kind != "seen" and number in (event.node, event.consumer, *event.inputs)
+    return lambda trace, event: event.kind not in ("seen", "left") and number in (event.node, event.consumer, *event.inputs)
 
 
 def _of_kind(kind: str) -> Condition:

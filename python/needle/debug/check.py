@@ -64,10 +64,16 @@ def check(model: nn.Module, batch: Sequence[Tensor], loss: Loss | None = None) -
     >>> print(ndl.debug.check(model, (images, labels)))
     1. labels: they go from 1 to 10, but the 10 classes are 0 to 9: subtract 1.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"check: the model must be a Module, not a {type(model).__name__}")
+    if isinstance(batch, Tensor):
+        raise TypeError("check: the batch must be a pair of Tensors, (images, labels); got one Tensor")
     if len(batch) != 2 or not all(isinstance(x, Tensor) for x in batch):
         given = ", ".join(type(x).__name__ for x in batch)
         raise TypeError(f"check: the batch must be a pair of Tensors, (images, labels); got ({given})")
     images, labels = batch
+    if not images.size:
+        raise ValueError(f"check: the batch is empty: images of shape {images.shape}")
     classifies = loss is None or isinstance(loss, nn.SoftmaxLoss)
     function: Loss = nn.SoftmaxLoss() if loss is None else loss
     with restored(model):

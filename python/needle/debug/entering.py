@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import runpy
 import signal
 import sys
@@ -9,16 +10,18 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import open_code
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from ..autograd import Value
 from ..listening import listeners
 from ..places import PACKAGE, Line, Place
 from .console import Console
-from .recorder import latest
-from .stepper import Quit, Stepper, current, one_inner_step, stepping
+from .frames import line_in
+from .recorder import recording_of
+from .stepper import Quit, Stepper, current, detach, one_inner_step, stepping
 from .terminal import Terminal
 from .trace import Trace
 
@@ -40,7 +43,11 @@ def set_trace(*, header: str | None = None) -> None:
     if stepper is None:
         stepper = Stepper(Trace(KEEP), Terminal())
         listeners.append(stepper)
-    stepper.stop([] if header is None else [header])
+    try:
+        stepper.stop([] if header is None else [header])
+    except BaseException:
+        detach(stepper)
+        raise
 
 
 def pm(error: BaseException | None = None) -> None:
@@ -62,30 +69,40 @@ def pm(error: BaseException | None = None) -> None:
     error = error or sys.exc_info()[1] or getattr(sys, "last_value", None)
     if error is None or error.__traceback__ is None:
         raise ValueError("pm: there is no exception to look at")
-    terminal = Terminal()
-    terminal.crash = error.__traceback__
-    trace = latest()
+    stepper = current()
+    if stepper is not None and isinstance(stepper.front, Terminal):
+        _look_at(stepper, stepper.front, error)
+        return
+    terminal, trace = Terminal(), recording_of(error)
     with stepping(Stepper(Trace(KEEP) if trace is None else trace, terminal)) as stepper:
-        if trace is None:
-            _gather(stepper, error.__traceback__)
-        stepper.catch_up()
+        _look_at(stepper, terminal, error)
+
+
+def _look_at(stepper: Stepper, terminal: Terminal, error: BaseException) -> None:
+    """Stand at the prompt where the program failed."""
+    terminal.crash = error.__traceback__
+    _gather(stepper, error.__traceback__)
+    stepper.catch_up()
+    try:
         stepper.stop([_failure(error)])
+    finally:
+        terminal.crash = None
 
 
 def _failure(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(type(error), error)).rstrip()
 
 
-def _gather(stepper: Stepper, found: TracebackType) -> None:
+def _gather(stepper: Stepper, link: TracebackType | None) -> None:
     """Take in all nodes that the variables of the failed functions lead to, from the outermost function on."""
-    link: TracebackType | None = found
+    place = Place(Line("<unknown>", 0, ""))
     while link is not None:
-        frame = link.tb_frame
-        place = Place(Line(frame.f_code.co_filename, link.tb_lineno, frame.f_code.co_name), ())
-        for name, value in list(frame.f_locals.items()):
+        is_users = not link.tb_frame.f_code.co_filename.startswith(PACKAGE)
+        place = Place(line_in(link)) if is_users else place
+        for name, value in list(link.tb_frame.f_locals.items()):
             for node in _values(value):
                 record = stepper.appeared(node, place)
-                if node is value and not record.name and not frame.f_code.co_filename.startswith(PACKAGE):
+                if node is value and not record.name and is_users:
                     record.name = name
         link = link.tb_next
 
@@ -122,9 +139,10 @@ def run(target: str, arguments: list[str], is_module: bool, commands: tuple[str,
         print(f"needle.debug: there is no file {target}", file=sys.stderr)
         return 2
     sys.argv = [target, *arguments]
-    if not is_module:
-        sys.path[0] = str(Path(target).resolve().parent)
     terminal = Terminal(commands, Console())
+    if not is_module:
+        terminal.begin = Line(str(Path(target).resolve()), 1, "<module>")
+        sys.path[0] = str(Path(target).resolve().parent)
     status = 0
     with stepping(Stepper(Trace(keep), terminal)) as stepper, _interruptible(stepper):
         stepper.add_breakpoint("error")
@@ -133,7 +151,7 @@ def run(target: str, arguments: list[str], is_module: bool, commands: tuple[str,
             if is_module:
                 runpy.run_module(target, run_name="__main__", alter_sys=True)
             else:
-                runpy.run_path(target, run_name="__main__")
+                _run_file(terminal)
         except Quit:
             return 0
         except SystemExit as error:
@@ -147,14 +165,27 @@ def run(target: str, arguments: list[str], is_module: bool, commands: tuple[str,
     return status
 
 
+def _run_file(terminal: Terminal) -> None:
+    """Run the file in a ``__main__`` of its own, whose variables stay after its end."""
+    assert terminal.begin is not None
+    main = ModuleType("__main__")
+    terminal.namespace = main.__dict__
+    main.__dict__.update(__file__=terminal.begin.filename, __builtins__=builtins)
+    sys.modules["__main__"] = main
+    with open_code(terminal.begin.filename) as file:
+        code = compile(file.read(), terminal.begin.filename, "exec")
+    exec(code, main.__dict__)
+
+
 @contextmanager
 def _interruptible(stepper: Stepper) -> Iterator[None]:
     """Within the block, an interrupt stops the program at its next event; a second one, before that, ends it."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if stepper.wanted is one_inner_step:
+        if stepper.at_prompt or stepper.is_interrupted or stepper not in listeners:
             raise KeyboardInterrupt
-        stepper.wanted = one_inner_step
+        stepper.is_interrupted, stepper.wanted = True, one_inner_step
+        print("stops at the next event; another interrupt ends the program", file=sys.__stderr__)
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import bdb
+import cmd
 import contextlib
+import pdb
 import runpy
 import sys
 from pathlib import Path
-from pdb import Pdb
 from types import FrameType, TracebackType
 
 from ..places import PACKAGE, Line
 
 #: Frames of these files are the machinery that runs a program, not the program.
-MACHINERY = (PACKAGE, "<frozen runpy>", runpy.__file__, contextlib.__file__)
+MACHINERY = (PACKAGE, "<frozen runpy>", *(str(module.__file__) for module in (bdb, cmd, contextlib, pdb, runpy)))
 #: Nor are, to a person, those of these packages.
 RUNNERS = {"_pytest", "pluggy", "pytest"}
 
@@ -24,14 +26,20 @@ def users_frame(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
-def frame_of_crash(crash: TracebackType | None) -> FrameType | None:
-    """The innermost frame of the user's in which a program failed."""
+def crashed_at(crash: TracebackType | None) -> tuple[FrameType | None, Line | None]:
+    """The innermost frame of the user's in which a program failed, and the line that it was at then."""
     found, link = None, crash
     while link is not None:
         if not link.tb_frame.f_code.co_filename.startswith(MACHINERY):
-            found = link.tb_frame
+            found = link
         link = link.tb_next
-    return found
+    return (None, None) if found is None else (found.tb_frame, line_in(found))
+
+
+def line_in(link: TracebackType) -> Line:
+    """The line at which a frame of a traceback was."""
+    code = link.tb_frame.f_code
+    return Line(code.co_filename, link.tb_lineno, code.co_name)
 
 
 def line_of(frame: FrameType) -> Line:
@@ -51,17 +59,27 @@ def calls(frame: FrameType) -> list[Line]:
     return lines[::-1]
 
 
+def calls_of_crash(crash: TracebackType) -> list[Line]:
+    """The user's calls that led to where a program failed, the outermost first."""
+    lines = [] if crash.tb_frame.f_back is None else calls(crash.tb_frame.f_back)
+    link: TracebackType | None = crash
+    while link is not None:
+        filename = link.tb_frame.f_code.co_filename
+        if not filename.startswith(MACHINERY) and RUNNERS.isdisjoint(Path(filename).parts):
+            lines.append(line_in(link))
+        link = link.tb_next
+    return lines
+
+
 def without_making(lines: tuple[Line, ...]) -> list[Line]:
     """Lines of the library without those that make every node."""
     return [line for line in lines if line.function not in ("make_from_op", "make", "__call__")]
 
 
-def trace_with(debugger: Pdb, frame: FrameType) -> None:
-    """Let `debugger` stop at the next line of a frame."""
-    debugger.set_next(frame)
+def trace_with(debugger: pdb.Pdb, frame: FrameType) -> None:
+    """Let `debugger` have the program, as it is set to go on, from a frame on."""
     link: FrameType | None = frame
     while link is not None:
         link.f_trace = debugger.trace_dispatch
-        debugger.botframe = link
         link = link.f_back
     sys.settrace(debugger.trace_dispatch)

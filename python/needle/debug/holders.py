@@ -30,7 +30,7 @@ NEAREST = 24
 MOST = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Holder:
     """Something with a name that keeps a node alive. It prints as one line, and holds nothing itself.
 
@@ -69,6 +69,8 @@ class Holder:
         graph = f", in whose graph it is {self.link}" if self.link else ""
         back = f", {_counted(self.hops, 'node')} back" if self.hops > 1 else ""
         return f"{self.kind} `{self.name}` in {self.where}{count}{graph}{back}"
+
+    __repr__ = __str__
 
 
 def holders(tensor: Any) -> list[Holder]:

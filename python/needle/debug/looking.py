@@ -7,7 +7,7 @@ from typing import Any
 
 from ..listening import telling
 from ..places import Place
-from .frames import calls, line_of, without_making
+from .frames import calls, calls_of_crash, line_of, without_making
 from .gradcheck import gradcheck
 from .prompt import Prompt, number_in
 from .texts import corners, label, neighbourhood, source, statistics, summed
@@ -22,9 +22,10 @@ class Looking(Prompt):
     def do_where(self, argument: str) -> None:
         """where: the calls that led here: in the present, all; in the past, the user's line and those it called."""
         event = self.stepper.event
-        lines = [] if event is None else without_making(event.place.library)
+        between = self.stepper.is_between and self.stepper.is_present
+        lines = [] if event is None or between else without_making(event.place.library)
         if self.stepper.is_present and self.frame is not None:
-            led = calls(self.frame)
+            led = calls(self.frame) if self.crash is None else calls_of_crash(self.crash)
             if len(led) > CALLS:
                 self.say(f"  ... {len(led) - CALLS} more")
             for line in led[-CALLS:]:
@@ -102,7 +103,7 @@ class Looking(Prompt):
     def do_graph(self, argument: str) -> None:
         """graph [#12] [DEPTH]: a node between what it was made from and what was made of it."""
         words = argument.split()
-        depth = int(words.pop()) if words and words[-1].isdigit() and (len(words) > 1) else 2
+        depth = int(words.pop()) if words and words[-1].isdigit() else 2
         node = self.node(" ".join(words))
         for line in neighbourhood(self.stepper.trace, node, self.at(), depth):
             self.say(self.paint(line, "bold") if line.startswith("==>") else line)

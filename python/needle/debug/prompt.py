@@ -10,6 +10,7 @@ import textwrap
 from types import FrameType, TracebackType
 from typing import Any
 
+from ..autograd import Value
 from ..places import Line
 from .console import Console
 from .frames import line_of
@@ -27,8 +28,12 @@ class Prompt(cmd.Cmd):
         That stopped the program.
     frame : FrameType or None
         The user's innermost, while the program stands.
+    namespace : dict
+        In which to evaluate where there is no frame: the variables of the program.
+    begin : Line or None
+        Of the program.
     crash : TracebackType or None
-        If the program has failed.
+        If the program has failed, and `crash_line`, where.
     has_ended : bool
         Whether it cannot go on.
     """
@@ -43,7 +48,10 @@ class Prompt(cmd.Cmd):
         self.paint = Palette(has_colours(self.stdout))
         self.stepper: Stepper = None  # type: ignore[assignment]
         self.frame: FrameType | None = None
+        self.namespace: dict[str, Any] = {}
+        self.begin: Line | None = None
         self.crash: TracebackType | None = None
+        self.crash_line: Line | None = None
         self.has_ended = False
 
     # Showing ----------------------------------------------------------------------------------------------------------
@@ -68,10 +76,13 @@ class Prompt(cmd.Cmd):
 
     def line(self) -> Line | None:
         """Where the program is, or was at the event that is looked at; None if nobody knows."""
-        if self.frame is not None and self.stepper.is_between and self.stepper.is_present:
-            return line_of(self.frame)
+        if self.stepper.is_between and self.stepper.is_present:
+            if self.crash_line is not None:
+                return self.crash_line
+            if self.frame is not None:
+                return line_of(self.frame)
         event = self.stepper.event
-        return None if event is None else event.place.user
+        return self.begin if event is None else event.place.user
 
     def _show_line(self, line: Line | None) -> None:
         if line is None:
@@ -84,13 +95,16 @@ class Prompt(cmd.Cmd):
     def _details(self, event: Event) -> list[str]:
         trace = self.stepper.trace
         if event.kind in ("made", "computed", "replaced", "written") and event.node is not None:
-            return [statistics(trace, event.node, event.index)]
+            return [statistics(trace, event.node, self.at())]
         if event.kind != "share" or event.share is None or event.node is None:
             return []
         lines = [f"adjoint: {statistics(trace, event.share, event.index)}"]
         inside = [x for x in trace.node(event.share).place.library if x.function in ("gradient", "definition")]
         made = trace.node(event.share).place.user if trace.node(event.share).made else None
-        if inside:
+        handed = trace.adjoint(event.consumer or 0, event.index).shares
+        if any(share.share == event.share for share in handed):
+            lines.append("passed on as it came")
+        elif inside:
             lines.append(f"computed at {inside[-1]}: {inside[-1].text}")
         elif made is not None and made != event.place.user:
             lines.append(f"computed at {made}: {made.text}")
@@ -136,7 +150,13 @@ class Prompt(cmd.Cmd):
                 return "EOF"
         self.stdout.write(self.prompt)
         self.stdout.flush()
-        line = self.stdin.readline()
+        try:
+            line = self.stdin.readline()
+        except OSError as error:  # of pytest, say
+            raise OSError(
+                "the debugger cannot read: standard input is captured. Run pytest with -s, or as "
+                "python -m needle.debug -m pytest"
+            ) from error
         self.say(line.rstrip("\n") if line else "EOF")
         return line.rstrip("\n") if line else "EOF"
 
@@ -146,7 +166,9 @@ class Prompt(cmd.Cmd):
             return bool(super().onecmd(line))
         except (LookupError, ValueError) as error:
             self.say(self.paint("*** ", "red") + str(error.args[0] if error.args else error))
-            return False
+        except Exception as error:  # what a command cannot do is no fault of the program
+            self.say(self.paint("*** ", "red") + f"{type(error).__name__}: {error}")
+        return False
 
     def parseline(self, line: str) -> tuple[str | None, str | None, str]:
         """Abbreviations, as in `pdb`; ``!x`` is ``py x``."""
@@ -191,10 +213,19 @@ class Prompt(cmd.Cmd):
                 raise LookupError("this event is about no node: give one, as #12 or by its name")
             return self.stepper.trace.node(event.node)
         number = text.removeprefix("#")
-        node = self.stepper.trace.node(int(number) if number.isdigit() else text)
+        variable = None if number.isdigit() else self._variable(text)
+        node = self.stepper.trace.node(int(number) if number.isdigit() else text if variable is None else variable)
         if node.since > self.at():
             raise LookupError(f"#{node.number} is not there yet: it appears at [{node.since}]")
         return node
+
+    def _variable(self, name: str) -> Value | None:
+        """The node that a variable of the program holds, if no node has its name."""
+        if any(node.name == name for node in self.stepper.trace.all_nodes):
+            return None
+        spaces = [self.namespace] if self.frame is None else [self.frame.f_locals, self.frame.f_globals]
+        found = next((space[name] for space in spaces if name in space), None)
+        return found if isinstance(found, Value) and found in self.stepper.trace else None
 
     def consumer(self) -> str:
         """Where an adjoint is handed on, the node that does it."""

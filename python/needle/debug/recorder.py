@@ -52,19 +52,20 @@ def record(keep: int = 256 * 2**20) -> Iterator[Trace]:
     """
     if keep < 0:
         raise ValueError(f"record: keep is a number of bytes, and not negative; got {keep}")
-    global _latest
     trace = Trace(keep)
-    _latest = weakref.ref(trace)
-    with listening(Recorder(trace)):
-        yield trace
+    try:
+        with listening(Recorder(trace)):
+            yield trace
+    except BaseException as error:
+        with contextlib.suppress(AttributeError):
+            error.needle_recording = weakref.ref(trace)  # type: ignore[attr-defined]
+        raise
 
 
-_latest: weakref.ref[Trace] | None = None
-
-
-def latest() -> Trace | None:
-    """The latest recording that was begun, if it is still there."""
-    return None if _latest is None else _latest()
+def recording_of(error: BaseException) -> Trace | None:
+    """The recording of the block that `error` came out of, if there was one and it is still there."""
+    reference = getattr(error, "needle_recording", None)
+    return None if reference is None else reference()
 
 
 def place() -> Place:
@@ -80,7 +81,7 @@ class _Calls(threading.local):
         self.outermost: Any = lambda: None  # a weak reference to the module that no other contains
         self.paths: dict[int, str] = {}  # of its parts
         self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
-        self.count = 0  # of calls that no other call contains
+        self.candidates: dict[tuple[int, int], tuple[Node, str]] = {}  # for a name, until the outermost call ends
         self.walks: list[int] = []  # the backward walks that have begun, by the index of the event
 
 
@@ -92,7 +93,6 @@ class Recorder(Listener):
         self._lock = threading.RLock()
         self._calls = _Calls()
         self._stamps: dict[int, Any] = {}
-        self._by_call: dict[tuple[Any, ...], Node] = {}
 
     # What is told -----------------------------------------------------------------------------------------------------
 
@@ -168,7 +168,6 @@ class Recorder(Listener):
         with self._lock:
             calls = self._calls
             if not calls.open:
-                calls.count += 1
                 calls.outermost = weakref.ref(module)
                 known = calls.parts.get(module)
                 if known is None:
@@ -184,9 +183,15 @@ class Recorder(Listener):
     def left(self, module: Any, output: Any) -> None:
         """Write it down."""
         with self._lock:
-            self._event("left", what=type(module).__name__)
-            if self._calls.open:
-                self._calls.open.pop()
+            known = self.trace.known(output)
+            self._event("left", node=None if known is None else known.number, what=type(module).__name__)
+            calls = self._calls
+            if calls.open:
+                calls.open.pop()
+            if not calls.open:
+                for record, name in calls.candidates.values():
+                    self._name(record, name)
+                calls.candidates.clear()
 
     def backward_began(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
@@ -305,17 +310,17 @@ class Recorder(Listener):
 
     def _name_by_assignment(self, record: Node) -> None:
         found = assigned(sys._getframe(1))
-        if found is None or record.named_by > BY_ASSIGNMENT:
+        if found is None:
             return
-        if not found.certain:
-            if not self._calls.open:
-                return
-            call = (*found.where, self._calls.count, threading.get_ident())
-            earlier = self._by_call.get(call)
-            if earlier is not None and earlier.named_by == BY_ASSIGNMENT:
-                earlier.name, earlier.named_by = "", 0
-            self._by_call[call] = record
-        record.name, record.named_by = found.name, BY_ASSIGNMENT
+        if found.certain:
+            self._name(record, found.name)
+        elif self._calls.open:
+            self._calls.candidates[found.where] = record, found.name
+
+    def _name(self, record: Node, name: str) -> None:
+        """Give the name of a variable, unless a better one is there."""
+        if record.named_by <= BY_ASSIGNMENT:
+            record.name, record.named_by, record.named_at = name, BY_ASSIGNMENT, len(self.trace.events) - 1
 
     def _name_by_path(self, module: Any) -> None:
         """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""

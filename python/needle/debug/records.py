@@ -28,7 +28,7 @@ KINDS = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Event:
     """Something that happened.
 
@@ -41,7 +41,7 @@ class Event:
     place : Place
         The user's line, and the lines of the library that were called from there.
     node : int or None
-        The number of the node it is about: for a share, the node that receives it.
+        The number of the node it is about: for a share, the node that receives it; for `left`, what the module gave.
     op : str
         The class of the op of the node that was made or computed; of a share, that of the consumer.
     inputs : tuple of int
@@ -84,6 +84,9 @@ class Event:
     def __str__(self) -> str:
         return f"{self.index:6d}  {self.told()}  at {self.place}"
 
+    def __repr__(self) -> str:
+        return f"<event {str(self).strip()}>"
+
     def told(self) -> str:
         """What happened, in a few words, without its place."""
         number = "" if self.node is None else f"#{self.node}"
@@ -101,7 +104,7 @@ class Event:
         return f"{self.kind} {number or self.what}".replace("_", " ")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Node:
     """A node of the graph as it was recorded.
 
@@ -128,8 +131,8 @@ class Node:
         The path of the module within which it was made.
     name : str
         Empty if it has none.
-    since : int
-        The index of the event with which it appeared.
+    since, named_at : int
+        The index of the event with which it appeared, and of that with which a variable gave it its name.
     """
 
     number: int
@@ -146,10 +149,14 @@ class Node:
     name: str = ""
     since: int = 0
     named_by: int = 0
+    named_at: int = 0
     ref: weakref.ref[Any] | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.described()}  at {self.place}"
+
+    def __repr__(self) -> str:
+        return f"<node {self}>"
 
     def described(self) -> str:
         """What it is, without its place."""

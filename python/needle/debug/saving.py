@@ -66,7 +66,7 @@ def _written(record: Event | Node, lines: _Lines) -> dict[str, Any]:
     for entry in fields(record):
         value = getattr(record, entry.name)
         if entry.name == "place":
-            written["place"] = [lines.index(line) for line in (value.user, *value.library)]
+            written["place"] = [value.instruction, *(lines.index(line) for line in (value.user, *value.library))]
         elif entry.name not in ("ref", "index", "number") and value is not None and value != entry.default:
             written[entry.name] = value
     return written
@@ -113,8 +113,9 @@ def _read(document: dict[str, Any]) -> Trace:
 
 
 def _defaults(written: dict[str, Any], lines: list[Line]) -> dict[str, Any]:
-    user, *library = (lines[i] for i in written["place"])
-    read = {**written, "place": Place(user, tuple(library))}
+    instruction, *numbers = written["place"]
+    user, *library = (lines[i] for i in numbers)
+    read = {**written, "place": Place(user, tuple(library), int(instruction))}
     for name in ("inputs", "shape"):
         if name in written:
             read[name] = _tuples(written[name])

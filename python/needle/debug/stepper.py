@@ -90,8 +90,10 @@ def _then_stop(method: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(method)
     def told(self: Stepper, *what: Any) -> None:
-        method(self, *what)
-        self.look()
+        with self._lock:
+            method(self, *what)
+            events = self.take()
+        self.look(events)
 
     return told
 
@@ -112,6 +114,10 @@ class Stepper(Recorder):
         How far the program is to go.
     calculated : Calculated or None
         What was made or computed in the present, if that is what happened.
+    at_prompt : int
+        The thread that stands at the prompt; 0 for none.
+    is_interrupted : bool
+        Whether the user has asked to stop at the next event.
     is_between : bool
         Whether the program does not stand at an event, but between the last one and the next.
     """
@@ -129,21 +135,25 @@ class Stepper(Recorder):
         self._number = 0
         self._depth = _Depth()
         self._standing = threading.RLock()
-        self._is_open = False
+        self.at_prompt = 0
+        self.is_interrupted = False
 
     # What is told -----------------------------------------------------------------------------------------------------
 
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
         """Record it; stop."""
-        super().made(node, op, inputs)
-        self.look(Calculated(node, op, inputs))
+        with self._lock:
+            super().made(node, op, inputs)
+            events = self.take()
+        self.look(events, Calculated(node, op, inputs))
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Record it; stop if it was made before: in eager mode, making follows at once, and both are one step."""
-        was_there = node in self.trace
-        super().computed(node, op, inputs, seconds)
-        if was_there:
-            self.look(Calculated(node, op, inputs))
+        with self._lock:
+            was_there = node in self.trace
+            super().computed(node, op, inputs, seconds)
+            events = self.take() if was_there else []
+        self.look(events, Calculated(node, op, inputs))
 
     share = _then_stop(Recorder.share)
     failed = _then_stop(Recorder.failed)
@@ -167,11 +177,14 @@ class Stepper(Recorder):
         """The event that is looked at; None before the first."""
         return self.trace.events[self.steps[self.position].event] if self.position >= 0 else None
 
-    def look(self, calculated: Calculated | None = None) -> None:
-        """Look at what was recorded since the last time, and stop if that is wanted."""
-        with self._lock:
-            events = self.trace.events[self._looked_at :]
-            self._looked_at = len(self.trace.events)
+    def take(self) -> list[Event]:
+        """What was recorded since the last time."""
+        events = self.trace.events[self._looked_at :]
+        self._looked_at = len(self.trace.events)
+        return events
+
+    def look(self, events: list[Event], calculated: Calculated | None = None) -> None:
+        """Look at what was recorded just now in this thread, and stop if that is wanted."""
         if not events:
             return
         last = events[-1]
@@ -180,7 +193,7 @@ class Stepper(Recorder):
         step = Step(last.index, _is_inner(last), self._depth.value)
         if last.kind in ("left", "backward_ended"):
             self._depth.value -= 1
-        if self._is_open:  # somebody works at the prompt: no step of the program
+        if self.at_prompt == threading.get_ident():  # what somebody does there is no step of the program
             return
         if last.kind != "freed":
             self.steps.append(step)
@@ -191,14 +204,18 @@ class Stepper(Recorder):
     def stop(self, reasons: list[str], calculated: Calculated | None = None, between: bool = True) -> None:
         """Hand over to the front end, at an event or between two; one thread at a time."""
         with self._standing:
+            if self not in listeners:  # the user has left meanwhile, in another thread
+                return
+            if self.is_interrupted:
+                reasons, self.is_interrupted = ["interrupted", *reasons], False
             self.position = len(self.steps) - 1
             self.calculated = calculated
             self.is_between = between
-            self._is_open = True
+            self.at_prompt = threading.get_ident()
             try:
                 self.front.stopped(self, reasons)
             finally:
-                self._is_open = False
+                self.at_prompt = 0
                 self.calculated = None
 
     def _hits(self, events: list[Event]) -> list[Breakpoint]:
@@ -288,8 +305,7 @@ class Stepper(Recorder):
             begin = self.steps[self.position].event + 1 if self.position >= 0 else 0
             self.position += 1
             step = self.steps[self.position]
-            events = self.trace.events[begin : step.event + 1]
-            hit = [b for b in self.breakpoints if any(b.matches(self.trace, event) for event in events)]
+            hit = self._hits(self.trace.events[begin : step.event + 1])
             if hit or wanted(self, step):
                 return [f"breakpoint {x}" for x in hit]
         return None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import _thread
+import bdb
 import pdb
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from types import CodeType, FrameType
+from typing import Any
 
 from ..listening import telling
 from .breakpoints import SYNTAX
 from .console import Console
-from .frames import frame_of_crash, trace_with, users_frame
+from .frames import crashed_at, trace_with, users_frame
 from .looking import Looking
 from .prompt import number_in
-from .stepper import Quit, Stepper, Wanted, detach, one_inner_step, one_step, to_the_end
+from .stepper import Quit, Step, Stepper, Wanted, detach, one_inner_step, one_step, to_the_end
 
 
 class Terminal(Looking):
@@ -37,7 +41,8 @@ class Terminal(Looking):
     def stopped(self, stepper: Stepper, reasons: list[str]) -> None:
         """Show where the program is, and carry out commands until one lets it go on."""
         self.stepper = stepper
-        self.frame = frame_of_crash(self.crash) or users_frame(sys._getframe(1))
+        self.frame, self.crash_line = crashed_at(self.crash)
+        self.frame = self.frame or users_frame(sys._getframe(1))
         self._entry = None
         with self.console.attached():
             for reason in reasons:
@@ -54,7 +59,7 @@ class Terminal(Looking):
         stepper = self.stepper
         if stepper.is_present:
             if self.crash is not None or self.has_ended:
-                self.say("the program has ended: back, goto and the other commands still work; q leaves")
+                self.say("the program cannot go on from here: back, goto and the others still work; q leaves")
                 return False
             stepper.wanted = wanted
             return True
@@ -73,12 +78,12 @@ class Terminal(Looking):
         stepper.stop([f"the program {how}, after {len(stepper.trace.events)} events"])
 
     def do_step(self, argument: str) -> bool:
-        """step: go to the next event (made, computed, an adjoint handed on, a module entered or left, ...)."""
-        return self._go(one_step)
+        """step [N]: the next event, or the N-th (made, computed, an adjoint handed on, a module entered, ...)."""
+        return self._go(_times(number_in(argument, 1), one_step))
 
     def do_stepi(self, argument: str) -> bool:
-        """stepi: the same, also within what a backward pass makes."""
-        return self._go(one_inner_step)
+        """stepi [N]: the same, also within what a backward pass makes."""
+        return self._go(_times(number_in(argument, 1), one_inner_step))
 
     def do_next(self, argument: str) -> bool:
         """next: the next event, but over the call of a module, or over a backward pass, that begins here."""
@@ -134,6 +139,8 @@ class Terminal(Looking):
         if self.has_ended or self.crash is not None:
             return True
         detach(self.stepper)
+        if threading.current_thread() is not threading.main_thread():
+            _thread.interrupt_main()
         raise Quit
 
     def do_EOF(self, argument: str) -> bool:  # noqa: N802
@@ -175,19 +182,19 @@ class Terminal(Looking):
 
     def do_py(self, argument: str) -> None:
         """py EXPRESSION: evaluate it in the frame of your program (or execute it)."""
-        if self.frame is None:
-            raise LookupError("there is no frame to evaluate it in")
         if not self.stepper.is_present:
             self.say(self.paint("(the present, not the past that is shown)", "yellow"))
         with telling():
-            self._evaluate(argument, self.frame)
+            self._evaluate(argument)
 
-    def _evaluate(self, text: str, frame: FrameType) -> None:
+    def _evaluate(self, text: str) -> None:
+        frame = self.frame
+        spaces = (self.namespace, self.namespace) if frame is None else (frame.f_globals, frame.f_locals)
         try:
             code: CodeType = compile(text, "<needle>", "single")
             before, sys.displayhook = sys.displayhook, lambda x: None if x is None else self.say(repr(x))
             try:
-                exec(code, frame.f_globals, frame.f_locals)
+                exec(code, *spaces)
             finally:
                 sys.displayhook = before
         except Exception as error:
@@ -199,14 +206,58 @@ class Terminal(Looking):
             raise LookupError("there is no frame to look at")
         if not self.stepper.is_present:
             self.say(self.paint("(the present, not the past that is shown)", "yellow"))
-        debugger = pdb.Pdb(stdin=self.stdin, stdout=self.stdout, nosigint=True)
-        debugger.use_rawinput = self.use_rawinput
-        debugger.reset()
-        frame = self.frame
+        debugger, frame = _Pdb(self), self.frame
         with telling():
             debugger.interaction(frame, None)
-        if debugger.quitting or self.crash is not None or self.has_ended or debugger.stoplineno == -1:
+        if debugger.quitting or self.crash is not None or self.has_ended:
+            return False
+        if debugger.comes_back and not debugger.get_all_breaks():
             return False
         self._entry = lambda: trace_with(debugger, frame)
         self.stepper.wanted = to_the_end
         return True
+
+
+def _times(count: int, wanted: Wanted) -> Wanted:
+    """To where `wanted` has been so many times."""
+    left = [count]
+
+    def reached(stepper: Stepper, step: Step) -> bool:
+        left[0] -= wanted(stepper, step)
+        return left[0] <= 0
+
+    return reached if count > 1 else wanted
+
+
+class _Pdb(pdb.Pdb):
+    """pdb within the stepping debugger: ``continue`` comes back to that, at the latest at the next event."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(stdin=terminal.stdin, stdout=terminal.stdout, nosigint=True)
+        self.use_rawinput = terminal.use_rawinput
+        self.terminal = terminal
+        self.comes_back = False
+        self.reset()
+        self.botframe = self.terminal.frame
+        while self.botframe is not None and self.botframe.f_back is not None:
+            self.botframe = self.botframe.f_back
+
+    def set_continue(self) -> None:
+        """Go on, to a breakpoint of pdb's, or to the next event."""
+        super().set_continue()
+        self.comes_back = True
+        if not self.get_all_breaks():
+            self.terminal.stepper.wanted = one_step
+
+    def set_quit(self) -> None:
+        """Leave pdb; if it had the program, that goes on to the next event."""
+        super().set_quit()
+        self.terminal.stepper.wanted = one_step
+
+    def dispatch_line(self, frame: FrameType) -> Any:
+        """Stop, if that is wanted; leaving pdb ends neither the program nor the debugger."""
+        try:
+            return super().dispatch_line(frame)
+        except bdb.BdbQuit:
+            sys.settrace(None)
+            return None
