@@ -19,7 +19,10 @@ SESSION = re.compile(r"^```console\n\$ python (.*?)\n(.*?)^```$", re.MULTILINE |
 PROMPTS = re.compile(r"^(\(needle\) |\(Pdb\) )(.*)$", re.MULTILINE)
 SESSIONS = [(page, i) for page in PAGES for i in range(len(SESSION.findall(page.read_text())))]
 
-pytestmark = pytest.mark.skipif(backend_selection.BACKEND != "nd", reason="the page shows the default backend")
+pytestmark = [
+    pytest.mark.skipif(backend_selection.BACKEND != "nd", reason="the page shows the default backend"),
+    pytest.mark.skipif(sys.version_info < (3, 11), reason="variables name tensors from Python 3.11 on"),
+]
 
 
 @pytest.mark.parametrize(("page", "number"), SESSIONS, ids=lambda x: x.stem if isinstance(x, Path) else str(x))
