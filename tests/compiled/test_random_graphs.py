@@ -115,7 +115,7 @@ def value_and_gradients(build: Build, leaves: list[ndl.Tensor]) -> list[bytes]:
     return [value.numpy().tobytes(), *[leaf.grad.numpy().tobytes() for leaf in leaves]]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_eager_lazy_and_compiled_agree_bit_for_bit(graph):
     shapes, build = graph
