@@ -6,6 +6,7 @@ import contextlib
 import linecache
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -88,22 +89,27 @@ def _is_users(code: CodeType) -> bool:
     return found
 
 
-def here(without: tuple[str, ...] = ()) -> Place:
+def here(without: tuple[str, ...] = (), frame: FrameType | None = None) -> Place:
     """The place where the program is now; `without` the library's lines in files whose names begin like these.
 
-    It is asked for at every event of a recording, so what an instruction stands for is looked up once.
+    It is asked for at every event of a recording, so what an instruction stands for is looked up once, and who knows
+    from which `frame` on to look gives it.
     """
-    first = frame = sys._getframe(1)
-    trail: list[object] = [without]
-    while frame is not None:
+    first = frame = frame or sys._getframe(1)
+    users, trail = _users, [without]
+    append: Callable[[object], None] = trail.append  # type: ignore[assignment]
+    while True:
         code = frame.f_code
         key = id(code)
-        trail += (key, frame.f_lasti)
-        if _users.get(key) or (key not in _users and _is_users(code)):
+        append(key)
+        append(frame.f_lasti)
+        is_users = users.get(key)
+        if is_users or (is_users is None and _is_users(code)):
             break
-        if frame.f_back is None:
+        back = frame.f_back
+        if back is None:
             break
-        frame = frame.f_back
+        frame = back
     found = _places.get(tuple(trail))
     if found is None:
         found = _places[tuple(trail)] = _place(first, frame, without)

@@ -227,7 +227,11 @@ def misfit(trace: Trace, event: Event) -> bool:
 
 def of_node(number: int) -> Condition:
     """Whatever happens to a node, is made of it, or is handed on by it."""
-    return lambda trace, event: event.kind not in ("seen", "left") and number in (event.node, event.consumer, *event.inputs)
+
+    def holds(trace: Trace, event: Event) -> bool:
+        return event.kind not in ("seen", "left") and number in (event.node, event.consumer, *event.inputs)
+
+    return holds
 
 
 def _of_kind(kind: str) -> Condition:

@@ -28,8 +28,7 @@ def fault(array: Array) -> str:
     if array.dtype.kind not in "fc":
         return ""
     flat = array.ravel("K")
-    with np.errstate(over="ignore", invalid="ignore"):
-        square = np.dot(flat, flat)
+    square = np.dot(flat, flat)
     if square != square:
         return "NaN"
     return "Inf" if square == np.inf and np.isinf(flat).any() else ""

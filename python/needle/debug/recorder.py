@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .. import listening as door
@@ -70,7 +71,13 @@ def recording_of(error: BaseException) -> Trace | None:
 
 def place() -> Place:
     """Where the program is, without the lines of those who watch."""
-    return here(_WATCHING)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not _ANNOUNCE:
+        frame = frame.f_back
+    return here(_WATCHING, None if frame is None else frame.f_back)
+
+
+_ANNOUNCE = door.announce.__code__
 
 
 class _Calls(threading.local):
@@ -108,7 +115,7 @@ class Recorder(Listener):
             else:  # eager mode, where both are told at once
                 numbers, where = last.inputs, last.place
             record.made = True
-            event = self._event("made", where, node=record.number, op=record.op, inputs=numbers)
+            event = self._event("made", where, record.number, record.op, numbers)
             if event.walk is None or where.user != self.trace.events[event.walk].place.user:
                 self._name_by_assignment(record)  # nobody has a name for what the library makes on its way back
 
@@ -118,8 +125,8 @@ class Recorder(Listener):
             where = place()
             numbers = self._inputs(inputs, where)
             record = self._node(node, op, numbers, where)
-            what = {"op": type(op).__name__, "inputs": numbers, "seconds": seconds}
-            event = self._event("computed", where, node=record.number, **what)
+            event = self._event("computed", where, record.number, type(op).__name__, numbers)
+            event.seconds = seconds
             self._value(event, record, node.cached_data)
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
@@ -131,8 +138,8 @@ class Recorder(Listener):
             by = by or self._seen(consumer, where)
             receiver = self._seen(node, where)
             given = None if share is None else self._seen(share, where).number
-            event = self._event("share", where, node=receiver.number, op=by.op, share=given, consumer=by.number)
-            event.position = position
+            event = self._event("share", where, receiver.number, by.op)
+            event.share, event.consumer, event.position = given, by.number, position
 
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
         """Write it down."""
@@ -231,9 +238,19 @@ class Recorder(Listener):
 
     # Writing it down --------------------------------------------------------------------------------------------------
 
-    def _event(self, kind: str, where: Place | None = None, **what: Any) -> Event:
+    def _event(
+        self,
+        kind: str,
+        where: Place | None = None,
+        node: int | None = None,
+        op: str = "",
+        inputs: tuple[int, ...] = (),
+        what: str = "",
+    ) -> Event:
         calls, events = self._calls, self.trace.events
-        event = Event(len(events), kind, where or place(), **what)
+        event = Event(len(events), kind, where or place(), node, op, inputs)
+        if what:
+            event.what = what
         if calls.open:
             event.module = calls.open[-1]
         if calls.walks:
