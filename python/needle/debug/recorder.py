@@ -125,9 +125,8 @@ class Recorder(Listener):
             where = place()
             numbers = self._inputs(inputs, where)
             record = self._node(node, op, numbers, where)
-            event = self._event("computed", where, record.number, type(op).__name__, numbers)
+            event = self._event("computed", where, record.number, type(op).__name__, numbers, "", node.cached_data)
             event.seconds = seconds
-            self._value(event, record, node.cached_data)
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
@@ -167,8 +166,7 @@ class Recorder(Listener):
         with self._lock:
             where = place()
             record = self._seen(tensor, where, before)
-            event = self._event("replaced", where, node=record.number)
-            self._value(event, record, tensor.cached_data)
+            self._event("replaced", where, record.number, data=tensor.cached_data)
 
     def entered(self, module: Any) -> None:
         """Write it down; the parameters of the outermost module get their paths as names."""
@@ -246,7 +244,9 @@ class Recorder(Listener):
         op: str = "",
         inputs: tuple[int, ...] = (),
         what: str = "",
+        data: Any = None,
     ) -> Event:
+        """Note an event; a node that it is about has `data` from then on, if any is given."""
         calls, events = self._calls, self.trace.events
         event = Event(len(events), kind, where or place(), node, op, inputs)
         if what:
@@ -255,20 +255,19 @@ class Recorder(Listener):
             event.module = calls.open[-1]
         if calls.walks:
             event.walk = calls.walks[-1]
+        if data is not None and node is not None and not _is_stale(data):
+            self._keep(event, node, data)
         events.append(event)
         return event
 
-    def _value(self, event: Event, record: Node, data: Any) -> None:
-        """The node has this data from `event` on."""
-        if data is None or _is_stale(data):
-            return
+    def _keep(self, event: Event, node: int, data: Any) -> None:
+        """Keep the data that a node has from `event` on."""
         value, addresses = viewed(data)
         if value is None:
             return
         event.nbytes = bytes_of(value)
         event.value = self.trace.ring.add(value, event.nbytes, addresses)
-        self.trace.valued.setdefault(record.number, []).append((event.index, event.value))
-        self._stamps[record.number] = stamp(data)
+        self._stamps[node] = stamp(data)
 
     def _node(self, node: Value, op: Any, inputs: tuple[int, ...], where: Place) -> Node:
         """The record of a node that is made in the recording, or of one that was lazy when it began."""
@@ -280,7 +279,7 @@ class Recorder(Listener):
         for x in inputs:
             record = self._seen(x, where)
             if self._is_written(record.number, x.cached_data):
-                self._value(self._event("written", where, node=record.number), record, x.cached_data)
+                self._event("written", where, record.number, data=x.cached_data)
             numbers.append(record.number)
         return tuple(numbers)
 
@@ -306,7 +305,7 @@ class Recorder(Listener):
         op = "" if node.op is None else type(node.op).__name__
         inputs = tuple(self.trace.node(x).number for x in node.inputs)
         record = self._new(node, op, _attributes(node.op), inputs, where)
-        self._value(self._event("seen", where, node=record.number), record, data)
+        self._event("seen", where, record.number, data=data)
         if record.kind == "Parameter" and not record.name and self._calls.open:
             self._name_by_path(self._calls.outermost())  # it was put into the module since
         return record

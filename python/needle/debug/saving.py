@@ -104,8 +104,6 @@ def _read(document: dict[str, Any]) -> Trace:
         event = Event(**_defaults(written, lines), index=index)
         _check(event, trace)
         trace.events.append(event)
-        if event.value is not None and event.node is not None:
-            trace.valued.setdefault(event.node, []).append((index, event.value))
     for node in trace.all_nodes:
         _in_range([*node.inputs], len(trace.all_nodes))
     trace.saved_memory = [Usage(lines[line], int(nbytes), int(count)) for line, nbytes, count in document["memory"]]

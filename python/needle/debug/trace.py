@@ -36,7 +36,8 @@ class Trace:
         self.events: list[Event] = Listing()
         self.all_nodes: list[Node] = Listing()
         self.ring = Ring(keep)
-        self.valued: dict[int, list[tuple[int, int]]] = {}  # node: since which event it had which value
+        self._valued: dict[int, list[tuple[int, int]]] = {}
+        self._valued_up_to = 0
         self.texts: dict[Line, str] = {}  # the source of lines, where it was saved with the recording
         self.saved_memory: list[Usage] | None = None
         self._known: dict[int, Node] = {}  # by the id of the node, which `Node.ref` confirms
@@ -138,6 +139,15 @@ class Trace:
 
     def _with_source(self, node: Node) -> str:
         return f"{node}  {self.source(node.place.user)}".rstrip()
+
+    @property
+    def valued(self) -> dict[int, list[tuple[int, int]]]:
+        """By node: since which event it had which value. It is looked up when it is asked for, not while recording."""
+        for event in self.events[self._valued_up_to :]:
+            if event.value is not None and event.node is not None:
+                self._valued.setdefault(event.node, []).append((event.index, event.value))
+        self._valued_up_to = len(self.events)
+        return self._valued
 
     # Values -----------------------------------------------------------------------------------------------------------
 

@@ -169,7 +169,7 @@ class Ring:
         self.used = 0
         self.kept: list[Kept] = []
         self._with_array: deque[int] = deque()
-        self._views: dict[int, list[Kept]] = {}  # by the address of the buffer
+        self._views: dict[int, Kept | list[Kept]] = {}  # by the address of the buffer; mostly there is one
         _rings.add(self)
 
     def add(self, value: Any, nbytes: int, addresses: tuple[int, ...] = ()) -> int:
@@ -180,10 +180,8 @@ class Ring:
         slot, kept = len(self.kept), Kept(value, None, addresses)
         self.kept.append(kept)
         for address in addresses:
-            if address in self._views:
-                self._views[address].append(kept)
-            else:
-                self._views[address] = [kept]
+            others = self._views.get(address)
+            self._views[address] = kept if others is None else [*_listed(others), kept]
         self._with_array.append(slot)
         self.used += nbytes
         while self.used > self.limit:
@@ -195,16 +193,18 @@ class Ring:
         return slot
 
     def _forget(self, address: int, kept: Kept) -> None:
-        left = [other for other in self._views.get(address, ()) if other is not kept]
+        left = [other for other in _listed(self._views.pop(address, [])) if other is not kept]
         if left:
             self._views[address] = left
-        else:
-            self._views.pop(address, None)
 
     def about_to_write(self, address: int) -> None:
         """Copy what is kept of a buffer that will be written."""
-        for kept in self._views.pop(address, ()):
+        for kept in _listed(self._views.pop(address, [])):
             kept.own()
+
+
+def _listed(kept: Kept | list[Kept]) -> list[Kept]:
+    return kept if isinstance(kept, list) else [kept]
 
 
 _rings: weakref.WeakSet[Ring] = weakref.WeakSet()
