@@ -322,6 +322,7 @@ def test_breakpoints_are_listed_and_cleared_and_a_wrong_one_is_explained():
     )
     listed = answers(text)
     assert listed[2] == "1: op=Exp\n2: name=q\n" and listed[4] == "2: name=q\n" and listed[8] == "no breakpoints\n"
+    assert "no operator" not in listed[0] and "no operator Nope so far" in session(small, "b op=Nope")
     assert "no breakpoint 7" in listed[5] and "'what' is no condition" in listed[6] and "grad-shape" in listed[6]
 
 

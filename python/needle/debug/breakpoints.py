@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import Op
 from .records import Event
 from .trace import Trace
 
@@ -83,6 +84,17 @@ def conditions_of(text: str) -> tuple[Condition, ...]:
         raise ValueError(SYNTAX)
     conditions = [_condition(word, backward) for word in words]
     return (*conditions, _is_share) if backward else tuple(conditions)
+
+
+def doubts(text: str) -> list[str]:
+    """What makes it unlikely that a breakpoint is ever met: an op that nobody has defined yet."""
+    names = [word.removeprefix("op=") for word in shlex.split(text) if word.startswith("op=")]
+    known, classes = set[str](), [Op]
+    while classes:
+        kind = classes.pop()
+        known.add(kind.__name__)
+        classes += kind.__subclasses__()
+    return [f"there is no operator {name} so far" for name in names if name not in known]
 
 
 def _condition(word: str, backward: bool) -> Condition:

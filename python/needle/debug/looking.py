@@ -29,12 +29,12 @@ class Looking(Prompt):
             if len(led) > CALLS:
                 self.say(f"  ... {len(led) - CALLS} more")
             for line in led[-CALLS:]:
-                self.say(f"  {self.paint(str(line), 'cyan')} in {line.function}: {line.text}")
+                self.say(self.fitted(f"  {line} in {line.function}: {line.text}"))
         elif event is not None:
             user = event.place.user
-            self.say(f"  {self.paint(str(user), 'cyan')} in {user.function}: {user.text}")
+            self.say(self.fitted(f"  {user} in {user.function}: {user.text}"))
         for line in lines:
-            self.say(self.paint(f"    {line} in {line.function}: {line.text}", "dim"))
+            self.say(self.paint(self.fitted(f"    {line} in {line.function}: {line.text}"), "dim"))
 
     def do_list(self, argument: str) -> None:
         """list [#12]: the source around the line of the event, or around the line that made a node."""
@@ -112,7 +112,7 @@ class Looking(Prompt):
         """events [N]: the N latest events up to here (10 by default)."""
         at = self.at()
         for event in self.stepper.trace.events[max(0, at + 1 - number_in(argument, 10)) : at + 1]:
-            self.say(str(event))
+            self.say(self.fitted(str(event)))
 
     def do_holders(self, argument: str) -> None:
         """holders [#12]: which variables, lists, optimizers, closures or nodes keep a node alive."""

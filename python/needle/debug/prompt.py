@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmd
 import contextlib
 import linecache
+import shutil
 import sys
 import textwrap
 from types import FrameType, TracebackType
@@ -14,7 +15,7 @@ from ..autograd import Value
 from ..places import Line
 from .console import Console
 from .frames import line_of
-from .records import Event, Node
+from .records import Event, Node, cut
 from .stepper import Quit, Stepper
 from .texts import WIDTH, Palette, encodable, has_colours, headline, label, statistics, summed
 
@@ -90,7 +91,7 @@ class Prompt(cmd.Cmd):
         self.say(f"> {self.paint(str(line), 'cyan')} in {line.function}")
         text = linecache.getline(line.filename, line.number).strip()
         if text:
-            self.say(f"-> {text}")
+            self.say(self.fitted(f"-> {text}"))
 
     def _details(self, event: Event) -> list[str]:
         trace = self.stepper.trace
@@ -119,6 +120,10 @@ class Prompt(cmd.Cmd):
     def say(self, text: str = "") -> None:
         """Print a line."""
         self.stdout.write(encodable(text, self.stdout) + "\n")
+
+    def fitted(self, text: str) -> str:
+        """`text`, cut to the width of the terminal, if it is one."""
+        return cut(text, shutil.get_terminal_size().columns) if self.use_rawinput else text
 
     # Reading commands -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from ..listening import telling
-from .breakpoints import SYNTAX
+from .breakpoints import SYNTAX, doubts
 from .console import Console
 from .frames import crashed_at, trace_with, users_frame
 from .looking import Looking
@@ -157,7 +157,12 @@ class Terminal(Looking):
             if not self.stepper.breakpoints:
                 self.say("no breakpoints")
             return
-        self.say(f"breakpoint {self.stepper.add_breakpoint(argument)}")
+        self._add_breakpoint(argument, temporary=False)
+
+    def _add_breakpoint(self, text: str, temporary: bool) -> None:
+        self.say(f"breakpoint {self.stepper.add_breakpoint(text, temporary)}")
+        for doubt in doubts(text):
+            self.say(doubt)
 
     def help_break(self) -> None:
         """Say what conditions there are."""
@@ -165,7 +170,7 @@ class Terminal(Looking):
 
     def do_tbreak(self, argument: str) -> None:
         """tbreak CONDITION...: stop there once."""
-        self.say(f"breakpoint {self.stepper.add_breakpoint(argument, temporary=True)}")
+        self._add_breakpoint(argument, temporary=True)
 
     def do_watch(self, argument: str) -> None:
         """watch #12: stop whenever something happens to a node."""
