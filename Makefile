@@ -23,9 +23,12 @@ help:  ## this list
 
 build: $(VENV)/built  ## install Needle from this tree (Python edits count at once) and compile the C++ if it changed
 
+# What fails runs once more with pytest's rewritten assertions, which show values; rewriting all takes ten seconds.
+PYTEST := $(BIN)/python -m pytest -q
 test: build  ## run all tests
-	$(BIN)/python -m pytest -q --numprocesses auto $(ARGS)
-	NEEDLE_BACKEND=np $(BIN)/python -m pytest -q --numprocesses auto $(ARGS) $(ON_NUMPY)
+	$(PYTEST) --assert=plain --numprocesses auto $(ARGS) || { $(PYTEST) --last-failed $(ARGS); exit 1; }
+	NEEDLE_BACKEND=np $(PYTEST) --assert=plain --numprocesses auto $(ARGS) $(ON_NUMPY) || \
+	  { NEEDLE_BACKEND=np $(PYTEST) --last-failed $(ARGS) $(ON_NUMPY); exit 1; }
 
 mnist: build  ## train an MLP on MNIST: make mnist ARGS="--epochs 2 --data mini"
 	$(BIN)/python apps/mnist_mlp.py $(ARGS)
