@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Python compiles a module when it is first imported: of what is installed, most never is.
-PIP := $(BIN)/python -m pip install --quiet --no-compile
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 CPP := CMakeLists.txt pyproject.toml $(wildcard src/*)
 # Where pip finds PyTorch; on Linux give it the index of PyTorch's CPU builds, or it brings CUDA along.
 TORCH_INDEX ?=

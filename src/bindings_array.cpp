@@ -148,6 +148,9 @@ PyObject* array_size(PyObject* self, void*) {
 PyObject* array_nbytes(PyObject* self, void*) {
   return PyLong_FromSize_t(as_array(self)->array->nbytes());
 }
+PyObject* array_borrowed(PyObject* self, void*) {
+  return PyBool_FromLong(as_array(self)->array->borrowed());
+}
 PyObject* array_version(PyObject* self, void*) {
   return PyLong_FromLongLong(as_array(self)->array->version());
 }
@@ -171,6 +174,7 @@ PyGetSetDef array_getters[] = {
     {"size", array_size, nullptr, "How many elements it holds.", nullptr},
     {"dtype", array_dtype, nullptr, "The dtype's name.", nullptr},
     {"nbytes", array_nbytes, nullptr, "How many bytes its elements take.", nullptr},
+    {"borrowed", array_borrowed, nullptr, "Whether it is somebody else's memory.", nullptr},
     {"version", array_version, nullptr, "How many kernels have written to it.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 

@@ -104,6 +104,7 @@ class Array {
   std::uintptr_t ptr() const { return reinterpret_cast<std::uintptr_t>(data_); }
   std::int64_t size() const { return size_; }
   std::size_t nbytes() const { return static_cast<std::size_t>(size_) * item_size(dtype_); }
+  bool borrowed() const { return owner_ != nullptr; }  // somebody else may write to it, too
   DType dtype() const { return dtype_; }
 
   // How many kernels have written to this buffer; every kernel raises it for its `out`.

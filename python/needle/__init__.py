@@ -111,7 +111,4 @@ setattr(nn.Module, "_repr_html_", _module_html)  # noqa: B010
 
 
 if os.environ.get("NEEDLE_DEBUG", "0") not in ("", "0"):
-    from .debug.origins import Lines
-    from .listening import listeners
-
-    listeners.append(Lines())
+    import_module(".debug.origins", __name__).keep_lines()

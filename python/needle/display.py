@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .autograd import Op, Value
 
 
-def attributes_of(op: Any) -> dict[str, str]:
-    """The attributes of an op, each in a word."""
-    return {str(name): word(value) for name, value in getattr(op, "__dict__", {}).items()}
+def attributes(op: Any) -> str:
+    """The attributes of an op, each in a word: ``axes=(1,), keepdims=False``."""
+    held = getattr(op, "__dict__", None)
+    return ", ".join(f"{name}={word(value)}" for name, value in held.items()) if held else ""
 
 
 def word(value: Any, depth: int = 2) -> str:
@@ -39,8 +40,7 @@ def word(value: Any, depth: int = 2) -> str:
 
 def call(op: Op, inputs: tuple[str, ...] = ()) -> str:
     """An op as a call: the names of its inputs, where they have some, and its attributes."""
-    attributes = [f"{name}={text}" for name, text in attributes_of(op).items()]
-    return f"{type(op).__name__}({', '.join([*inputs, *attributes])})"
+    return f"{type(op).__name__}({', '.join(filter(None, [*inputs, attributes(op)]))})"
 
 
 def described(node: Value, form: str) -> str:

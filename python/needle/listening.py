@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .places import Line
 
@@ -97,6 +97,8 @@ class Listener:
         return None
 
 
+L = TypeVar("L", bound=Listener)
+
 #: Everybody who listens, in all threads.
 listeners: list[Listener] = []
 
@@ -136,12 +138,18 @@ def telling() -> Iterator[None]:
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[Listener]:
-    """Within the block, `listener` is told."""
+def listening(listener: L) -> Iterator[L]:
+    """Within the block, `listener` is told; it may leave before."""
     listeners.append(listener)
     try:
         yield listener
     finally:
+        leave(listener)
+
+
+def leave(listener: Listener) -> None:
+    """From now on `listener` is told nothing."""
+    if listener in listeners:
         listeners.remove(listener)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import linecache
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -44,6 +43,11 @@ class Place(NamedTuple):
     user: Line
     library: tuple[Line, ...] = ()
     instruction: int = 0  # of the user's frame
+
+    @property
+    def gradient(self) -> Line | None:
+        """The line in the library's ``gradient`` of an op; None if there is none, or if it is the user's."""
+        return next((line for line in reversed(self.library) if line.function in ("gradient", "definition")), None)
 
     def __str__(self) -> str:
         return str(self.user)
@@ -96,8 +100,8 @@ def here(without: tuple[str, ...] = (), frame: FrameType | None = None) -> Place
     from which `frame` on to look gives it.
     """
     first = frame = frame or sys._getframe(1)
-    users, trail = _users, [without]
-    append: Callable[[object], None] = trail.append  # type: ignore[assignment]
+    trail: list[object] = [without]
+    users, append = _users, trail.append
     while True:
         code = frame.f_code
         key = id(code)
@@ -138,8 +142,9 @@ def _line_at(frame: FrameType) -> Line:
 def users_line() -> Line:
     """The user's line alone."""
     frame = sys._getframe(1)
-    while not (_users.get(id(frame.f_code)) or (id(frame.f_code) not in _users and _is_users(frame.f_code))):
-        if frame.f_back is None:
+    while frame.f_back is not None:
+        is_users = _users.get(id(frame.f_code))
+        if is_users or (is_users is None and _is_users(frame.f_code)):
             break
         frame = frame.f_back
     return _line_at(frame)

@@ -10,7 +10,7 @@ import pytest
 import needle as ndl
 from needle import nn, optim
 from needle.listening import Listener, listeners, listening
-from tests.autograd.graphs import nd_only, tensor
+from tests.autograd.graphs import delicate_training_step, nd_only, tensor
 
 
 class Diary(Listener):
@@ -129,17 +129,9 @@ def test_what_a_listener_does_is_not_announced():
 
 
 def test_listening_changes_no_number():
-    def step() -> list[np.ndarray]:
-        np.random.seed(0)
-        model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 3))
-        optimizer = optim.Adam(model.parameters())
-        nn.SoftmaxLoss()(model(tensor(np.random.randn(6, 4))), tensor([0, 1, 2, 0, 1, 2])).backward()
-        optimizer.step()
-        return [p.numpy() for p in model.parameters()]
-
-    alone = step()
+    alone = delicate_training_step()
     with listening(Diary()) as diary:
-        watched = step()
+        watched = delicate_training_step()
     assert len(diary.events) > 50
     for a, b in zip(alone, watched, strict=True):
         np.testing.assert_array_equal(a, b)

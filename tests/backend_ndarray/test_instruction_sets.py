@@ -18,8 +18,6 @@ EDGES = "any_shape and cpu or each_rung or every_height or rows-columns-rows or 
 #: Of large arrays only rows: the other orders are walked by code that is the same for all.
 ROWS = "not (test_large_arrays and (column or gaps))"
 AGAIN = f"test_math_accuracy or test_matmul and ({EDGES}) or cpu and not test_matmul and {ROWS}"
-#: Plain C++ for every processor has no vectors of its own, and so none of their edges.
-PLAIN = f"test_math_accuracy or each_rung or cpu and not test_matmul and {ROWS}"
 
 
 def python(*arguments, isa):
@@ -36,7 +34,7 @@ def test_every_kernel_is_right_with_a_lower_instruction_set(isa):
         pytest.skip("not lower than the active instruction set, which test_kernels runs with")
     asked = python("-c", "from needle.backend_ndarray import cpu; print(cpu().isa())", isa=isa)
     assert asked.stdout.strip() == isa, asked.stderr
-    options = ["-q", "-x", "-k", PLAIN if isa == "baseline" else AGAIN, "-p", "no:cacheprovider", "--no-header"]
+    options = ["-q", "-x", "-k", AGAIN, "-p", "no:cacheprovider", "--no-header"]
     result = python("-m", "pytest", *options, *[str(HERE / f"{name}.py") for name in FILES], isa=isa)
     assert result.returncode == 0, result.stdout[-5000:]
 

@@ -12,6 +12,7 @@ import needle as ndl
 from needle import init, nn, optim
 from needle.backend_selection import BACKEND, cpu, cpu_numpy
 from needle.compiled import CompileError
+from tests.autograd.graphs import step_of_squares
 
 pytestmark = pytest.mark.skipif(BACKEND == "np", reason="compiled functions run as they are under np")
 
@@ -218,14 +219,7 @@ def test_check_passes_what_is_right():
     model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
     optimizer = optim.Adam(model.parameters(), weight_decay=0.1)
 
-    @ndl.compile(check=True)
-    def step(x):
-        loss = (model(x) ** 2).sum()
-        optimizer.reset_grad()
-        loss.backward(create_graph=False)
-        optimizer.step()
-        return loss
-
+    step = ndl.compile(step_of_squares(model, optimizer), check=True)
     losses = [step(ndl.Tensor(np.eye(5, 4) + i, requires_grad=False)).item() for i in range(6)]
     assert optimizer.t == 6 and len(set(losses)) == 6
 

@@ -14,7 +14,7 @@ from needle import nn, optim
 from needle.debug.anomaly import AnomalyError, detect_anomaly
 from needle.debug.origins import Origin, Origins
 from needle.places import Line
-from tests.autograd.graphs import live_values, nd_only, tensor
+from tests.autograd.graphs import delicate_training_step, live_values, nd_only, replayed, tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -39,17 +39,9 @@ def const(*values: float) -> Any:
 
 
 def test_nothing_is_raised_and_no_number_changes_where_all_is_well():
-    def step() -> list[np.ndarray]:
-        np.random.seed(0)
-        model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 3))
-        optimizer = optim.Adam(model.parameters())
-        nn.SoftmaxLoss()(model(tensor(np.random.randn(6, 4))), tensor([0, 1, 2, 0, 1, 2])).backward()
-        optimizer.step()
-        return [parameter.numpy() for parameter in model.parameters()]
-
-    alone = step()
+    alone = delicate_training_step()
     with detect_anomaly(inf=True):
-        watched = step()
+        watched = delicate_training_step()
     for a, b in zip(alone, watched, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -330,9 +322,7 @@ def test_a_compiled_step_names_the_op_and_its_line():
         y = ndl.log(x)
         return y.sum()
 
-    compiled = ndl.compile(loss)
-    for _ in range(3):
-        compiled(const(1.0, 2.0))
+    compiled = replayed(loss, const(1.0, 2.0))
     error = found(lambda: compiled(const(1.0, -2.0)))
     assert error.line is not None and error.line.number == number_of(loss, "ndl.log")
 

@@ -322,3 +322,34 @@ def test_a_compiled_model_is_looked_into_and_compiles_nothing():
     compiled = ndl.compile(lambda output, target: nn.SoftmaxLoss()(output, target))
     assert "dead relus" in rules(check(model, batch(), compiled))
     assert len(compiled.programs) == 0
+
+
+def test_examples_that_are_mixed_are_found_by_their_first_operation():
+    class Mixing(Net):
+        def between(self, h: Any) -> Any:
+            return h - ndl.max(h, axes=(0,), keepdims=True)
+
+    report = check(Mixing(), batch())
+    (finding,) = [finding for finding in report if finding.rule == "examples mixed"]
+    assert line_of(Mixing.between, "ndl.max") in finding.where and "changes if there are 32" in finding.message
+
+
+def test_a_model_that_draws_numbers_also_in_evaluation_mode_is_not_said_to_mix_examples():
+    class Drawing(Net):
+        def between(self, h: Any) -> Any:
+            return h + ndl.init.randn(*h.shape, requires_grad=False)
+
+    assert "examples mixed" not in rules(check(Drawing(), batch()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((lambda x: x, batch()), "the model must be a Module, not a function"),
+        ((mlp(), batch()[0]), r"a pair of Tensors, \(images, labels\); got one Tensor"),
+        ((mlp(), batch(0)), r"the batch is empty: images of shape \(0, 20\)"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(arguments: Any, message: str):
+    with pytest.raises((TypeError, ValueError), match=message):
+        check(*arguments)

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,10 @@ import needle as ndl
 from needle import nn
 from needle.debug.console import Console
 from needle.debug.gradcheck import gradcheck
-from needle.debug.stepper import Quit, Stepper, stepping
+from needle.debug.stepper import Quit, Stepper
 from needle.debug.terminal import Terminal
 from needle.debug.trace import Trace
+from needle.listening import listeners, listening
 from tests.autograd.graphs import counted_computations, nd_only, tensor
 
 exact = pytest.mark.skipif(sys.version_info < (3, 11), reason="variables name tensors from Python 3.11 on")
@@ -32,7 +35,7 @@ def session(program: Callable[[], Any], *commands: str, keep: int = 2**28) -> st
     """
     stepper, printed = debugger(commands, keep)
     try:
-        with stepping(stepper):
+        with listening(stepper):
             stepper.stop([])
             program()
             stepper.front.ended(stepper)  # type: ignore[attr-defined]
@@ -226,6 +229,64 @@ def test_a_command_that_fails_says_so_and_the_program_goes_on():
 
 
 @exact
+def test_a_recording_is_saved_and_shown_from_the_prompt(tmp_path: Path):
+    text = session(small, "c", f"save {tmp_path}/small.json", f"view {tmp_path}/small.html", "save", "quit")
+    trace = ndl.debug.Trace.load(tmp_path / "small.json")
+    assert [node.op for node in trace.all_nodes[:4]] == ["", "EWiseMul", "EWiseAdd", "Summation"]
+    assert "EWiseMul" in (tmp_path / "small.html").read_text() and f"wrote {tmp_path}/small.html" in text
+    Path("trace.json").unlink()
+
+
+def test_set_trace_where_nothing_can_be_read_says_what_to_do_and_leaves(monkeypatch: pytest.MonkeyPatch):
+    class Captured(io.StringIO):
+        def readline(self, *args: Any) -> str:
+            raise OSError("reading from stdin while output is captured")
+
+    monkeypatch.setattr(sys, "stdin", Captured())
+    before = list(listeners)
+    with pytest.raises(OSError, match=r"Run pytest with -s, or as python -m needle\.debug -m pytest"):
+        ndl.debug.set_trace()
+    assert listeners == before
+
+
+def test_pm_shows_the_recording_out_of_which_the_error_came_and_no_other(monkeypatch: pytest.MonkeyPatch):
+    with ndl.debug.record() as other:
+        ndl.tanh(tensor([1.0]))
+    printed = []
+    for recording in (ndl.debug.record, nullcontext):
+        shown = io.StringIO()
+        monkeypatch.setattr(sys, "stdin", io.StringIO("events 30\nback\ngraph h\nq\n"))
+        monkeypatch.setattr(sys, "stdout", shown)
+        try:
+            with recording():
+                h = ndl.exp(tensor([1.0]))
+                h = h * 2
+                raise ArithmeticError("too much")
+        except ArithmeticError as error:
+            ndl.debug.pm(error)
+        printed.append(shown.getvalue())
+    monkeypatch.undo()
+    with_past, without = printed
+    assert all("ArithmeticError: too much" in text and "MulScalar" in text and "Tanh" not in text for text in printed)
+    assert "made #3 = MulScalar(#2)" in with_past and "made" not in without and len(other.nodes("Tanh")) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_leaving_in_a_thread_ends_the_program():
+    after: list[str] = []
+
+    def program() -> None:
+        thread = threading.Thread(target=lambda: after.append(str(tensor([1.0]) * 2)))
+        thread.start()
+        for _ in range(100):
+            time.sleep(0.05)
+        after.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        session(program, "b op=MulScalar", "c", "q")
+    assert not after
+
+
 def test_a_variable_of_the_program_finds_its_node():
     text = session(small, "until name=z", "adjoint x", "node x", "graph x 1")
     assert "#1 has received no adjoint yet" in text and "needed by: #2, #3" in text
@@ -379,7 +440,7 @@ def test_back_after_ten_thousand_events_takes_a_moment():
     stepper, _ = debugger()
     stepper.wanted = lambda stepper, step: False
     x = tensor([1.0])
-    with stepping(stepper):
+    with listening(stepper):
         y = x
         for i in range(2500):
             y = y * 1.0 if i % 2 else y + 1.0
@@ -483,6 +544,9 @@ def test_gradcheck_says_which_input_has_a_wrong_gradient_and_where():
     right, wrong = answers(text)[1].splitlines()
     assert right == "input 0 (2,): right in all 2 entries"
     assert wrong.startswith("input 1 (2,): WRONG in 2 of all 2 entries; at (")
+    for wrong_use in ((ndl.matmul, (tensor([1.0]),)), (Square(), (3.0,))):
+        with pytest.raises(TypeError, match="gradcheck: the"):
+            gradcheck(*wrong_use)
     a = tensor(np.random.default_rng(0).normal(size=(20, 30)))
     for op, inputs in [
         (Square(), (a,)),

@@ -103,7 +103,7 @@ class Array(spec.Array):
         """Hold the elements of a C-contiguous NumPy array: in its own memory, but for float32 as a copy."""
         borrowed = cls(array.size if array.dtype == "float32" else 0, str(array.dtype))
         if borrowed.buffer is None:
-            borrowed.array = array.reshape(-1)
+            borrowed.array, borrowed.borrowed = array.reshape(-1), True
         elif array.size:
             cls.flat.from_numpy(array.reshape(-1), borrowed.buffer)
         return borrowed

@@ -42,13 +42,14 @@ class Array:
     """A flat buffer of `size` elements of one dtype, uninitialised when made.
 
     ``version`` counts the kernels that have written to it: it is how ``backward`` notices that data it needs was
-    changed after the forward pass.
+    changed after the forward pass. ``borrowed``: it is somebody else's memory, who may write to it, too.
     """
 
-    __slots__ = ("array", "version")
+    __slots__ = ("array", "borrowed", "version")
 
     def __init__(self, size: int, dtype: str = "float32") -> None:
         self.array = np.empty(size, dtype)
+        self.borrowed = False
         self.version = 0
 
     @classmethod
@@ -56,6 +57,7 @@ class Array:
         """Wrap the memory of a C-contiguous, writable NumPy array without copying it; keeps `array` alive."""
         buffer = cls.__new__(cls)
         buffer.array = array.reshape(-1)
+        buffer.borrowed = True
         buffer.version = 0
         return buffer
 

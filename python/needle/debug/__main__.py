@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .entering import KEEP, run
+from .entering import run
+from .recorder import KEEP
 
 DESCRIPTION = """Run a program under a debugger whose unit is the event of the graph: a node made or computed, an
 adjoint handed on, a module entered or left, an optimizer's step. `help` at its prompt lists the commands."""

@@ -191,18 +191,13 @@ def _is_half(event: Event, following: Event) -> bool:
     return event.kind == "computed" and following.kind == "made" and event.node == following.node
 
 
-def _given(trace: Trace, event: Event) -> tuple[int | None, int]:
-    """The node whose value an event brings, and since when it has it."""
-    return (event.share if event.kind == "share" else event.node), event.index
-
-
 def _arrays(trace: Trace, event: Event) -> list[Any]:
     """What an event brings: the value that was computed or replaced, or the share of the adjoint."""
-    node, index = _given(trace, event)
+    node = event.share if event.kind == "share" else event.node
     if node is None or event.kind not in ("computed", "replaced", "written", "share"):
         return []
     try:
-        value = trace.value(node, index)
+        value = trace.value(node, event.index)
     except LookupError:
         return []
     return [*value] if isinstance(value, tuple) else [value]

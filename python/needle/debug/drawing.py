@@ -1,4 +1,4 @@
-"""The graph behind a tensor as text: for Graphviz, for Mermaid, and drawn as a tree in a terminal.
+"""The graph behind a tensor as text: for Graphviz and for Mermaid.
 
 `read` is what all drawings start from: it walks the graph and writes down what there is to say of each node. Nothing
 here computes a node.
@@ -12,9 +12,9 @@ from typing import Any
 
 from ..autograd import TensorTuple, Value, find_topo_sort
 from ..changes import FREED
+from ..display import attributes
 from ..nn.module import Module, Parameter
 from .names import given_name
-from .records import attributes_of
 
 #: Fill colours of the kinds of nodes, on which black text is readable.
 COLOURS = {"op": "#dbeafe", "parameter": "#fde68a", "variable": "#fef3c7", "constant": "#e5e7eb"}
@@ -57,8 +57,8 @@ class Node:
         """The op and its attributes, or for a leaf its name or kind."""
         if not self.op:
             return self.name or self.kind
-        attributes = ", ".join(f"{k}={v}" for k, v in attributes_of(self.value.op).items())
-        return f"{self.op}({attributes})" if attributes else self.op
+        known = attributes(self.value.op)
+        return f"{self.op}({known})" if known else self.op
 
     @property
     def shape(self) -> str:
@@ -236,67 +236,3 @@ def _dot_escaped(text: str) -> str:
 def _mermaid_escaped(text: str) -> str:
     codes = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "#96;", "\n": " "}
     return "".join(codes.get(character, character) for character in text)
-
-
-def text(tensor: Any, depth: int = 3, model: Any = None, width: int = 100, breadth: int = 12) -> str:
-    """Draw what `tensor` was made from as a tree, in plain text.
-
-    Parameters
-    ----------
-    tensor : Tensor or TensorTuple
-        The root.
-    depth : int
-        How many steps to go back.
-    model : Module or mapping, optional
-        Gives names, as in `to_dot`.
-    width : int
-        Most columns; what is longer is cut.
-    breadth : int
-        How many inputs of one node are shown.
-
-    Returns
-    -------
-    str
-        One line for each node, with its number in topological order. What is met again is not drawn again, and says so.
-    """
-    graph = read(tensor, model)
-    nodes = {node.number: node for node in graph.nodes}
-    seen: set[int] = set()
-    lines: list[str] = []
-    stack: list[tuple[int | str, str, str, int]] = [(number, "", "", 0) for number in reversed(graph.outputs)]
-    while stack:
-        item, lead, indent, level = stack.pop()
-        if isinstance(item, str):
-            lines.append(lead + item)
-            continue
-        node = nodes[item]
-        again = item in seen
-        lines.append(lead + _line(node, again))
-        if node.inputs and not again:
-            further = level < depth and len(indent) < width // 2
-            if further:
-                seen.add(item)
-            stack += reversed(_below(node, indent, further, breadth, level + 1))
-    return "\n".join(line if len(line) <= width else line[: width - 3] + "..." for line in lines)
-
-
-def _line(node: Node, again: bool) -> str:
-    name = f" '{node.name}'" if node.name and node.op else ""
-    notes = "".join(f", {note}" for note in node.notes) + (" (drawn above)" if again else "")
-    kind = f" {node.kind}" if node.name and not node.op else ""
-    return f"#{node.number} {node.title}{name}{kind} {node.shape}{notes}"
-
-
-def _below(node: Node, indent: str, further: bool, breadth: int, level: int) -> list[tuple[int | str, str, str, int]]:
-    """The entries for the inputs of a node: what is drawn, the line in front of it, and that of what is below it."""
-    if not further:
-        count = len(node.inputs)
-        return [(f"... {count} input{'s' * (count > 1)}", f"{indent}└─ ", "", level)]
-    items: list[int | str] = list(node.inputs[:breadth])
-    if len(node.inputs) > breadth:
-        items.append(f"... {len(node.inputs) - breadth:,} more inputs")
-    last = len(items) - 1
-    return [
-        (item, indent + ("└─ " if i == last else "├─ "), indent + ("   " if i == last else "│  "), level)
-        for i, item in enumerate(items)
-    ]

@@ -16,17 +16,14 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from ..autograd import Value
-from ..listening import listeners
+from ..listening import leave, listeners, listening
 from ..places import PACKAGE, Line, Place
 from .console import Console
 from .frames import line_in
-from .recorder import recording_of
-from .stepper import Quit, Stepper, current, detach, one_inner_step, stepping
+from .recorder import KEEP, recording_of
+from .stepper import Stepper, current, one_inner_step
 from .terminal import Terminal
 from .trace import Trace
-
-#: How many bytes of values the debugger keeps, by default.
-KEEP = 256 * 2**20
 
 
 def set_trace(*, header: str | None = None) -> None:
@@ -46,12 +43,12 @@ def set_trace(*, header: str | None = None) -> None:
     try:
         stepper.stop([] if header is None else [header])
     except BaseException:
-        detach(stepper)
+        leave(stepper)
         raise
 
 
 def pm(error: BaseException | None = None) -> None:
-    """Look at the graph after an exception: in a ``except`` block, or at the prompt after a program failed.
+    """Look at the graph after an exception: in an ``except`` block, or at the prompt after a program failed.
 
     If the exception came out of a ``record()`` block, its recording is there with all its past. Otherwise the graph is
     what can be reached from the variables of the functions that failed, as it is now.
@@ -74,7 +71,7 @@ def pm(error: BaseException | None = None) -> None:
         _look_at(stepper, stepper.front, error)
         return
     terminal, trace = Terminal(), recording_of(error)
-    with stepping(Stepper(Trace(KEEP) if trace is None else trace, terminal)) as stepper:
+    with listening(Stepper(Trace(KEEP) if trace is None else trace, terminal)) as stepper:
         _look_at(stepper, terminal, error)
 
 
@@ -111,8 +108,7 @@ def _values(value: Any) -> Iterator[Value]:
     if isinstance(value, Value):
         yield value
     elif isinstance(value, (list, tuple)):
-        for item in value[:100]:
-            yield from (item,) if isinstance(item, Value) else ()
+        yield from (item for item in value[:100] if isinstance(item, Value))
 
 
 def run(target: str, arguments: list[str], is_module: bool, commands: tuple[str, ...] = (), keep: int = KEEP) -> int:
@@ -144,7 +140,7 @@ def run(target: str, arguments: list[str], is_module: bool, commands: tuple[str,
         terminal.begin = Line(str(Path(target).resolve()), 1, "<module>")
         sys.path[0] = str(Path(target).resolve().parent)
     status = 0
-    with stepping(Stepper(Trace(keep), terminal)) as stepper, _interruptible(stepper):
+    with listening(Stepper(Trace(keep), terminal)) as stepper, _interruptible(stepper):
         stepper.add_breakpoint("error")
         try:
             stepper.stop([f"{target}: break, step or continue; help lists the commands"])
@@ -152,11 +148,11 @@ def run(target: str, arguments: list[str], is_module: bool, commands: tuple[str,
                 runpy.run_module(target, run_name="__main__", alter_sys=True)
             else:
                 _run_file(terminal)
-        except Quit:
-            return 0
         except SystemExit as error:
             status = _status(error.code)
         except BaseException as error:
+            if terminal.has_quit:
+                return 0
             status = 1
             _print_exception(error)
             terminal.crash = error.__traceback__

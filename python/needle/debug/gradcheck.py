@@ -41,7 +41,17 @@ def gradcheck(op: Op, inputs: tuple[Value, ...]) -> list[str]:
     -------
     list of str
         One line for each input, and what is wrong with it. Nothing of the program's graph or modes is touched.
+
+    Raises
+    ------
+    TypeError
+        If `op` is no op, or an input no tensor.
     """
+    if not isinstance(op, Op):
+        raise TypeError(f"gradcheck: the first argument is an op, such as ndl.ops.MatMul(), not a {type(op).__name__}")
+    for x in inputs:
+        if not isinstance(x, Value):
+            raise TypeError(f"gradcheck: the inputs are tensors, not a {type(x).__name__}")
     if any(isinstance(x, TensorTuple) for x in inputs):
         return ["a TensorTuple as an input is not checked"]
     if any(x.cached_data is None for x in inputs):

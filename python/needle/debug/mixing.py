@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..listening import listening
-from ..places import PACKAGE, Line
 from .causes import arrays_of
+from .frames import crashed_at
 from .rules import Finding
 from .witness import Made, Pass, Witness
 
@@ -34,7 +34,7 @@ def mixed_examples(found: Pass) -> Iterator[Finding]:
             return  # it draws random numbers, also in evaluation mode
         part = _nodes(found, found.images[:half])
     except Exception as error:
-        where = _line_of(error)
+        _, where = crashed_at(error.__traceback__)
         message = f"the model runs on {count} examples, but not on {half} of them: {error}; {ADVICE}"
         yield Finding(RULE, "model" if where is None else f"{where}: {where.text}", message)
         return
@@ -78,14 +78,3 @@ def _rows(made: Made, count: int) -> list[np.ndarray]:
     made.node.realize_cached_data()
     arrays = arrays_of(made.node.cached_data)
     return [array[:count].astype("float64") for array in arrays if array.shape and np.isfinite(array).all()]
-
-
-def _line_of(error: Exception) -> Line | None:
-    """The user's innermost line that led to an error, but for that of the check."""
-    found, link = None, error.__traceback__
-    while link is not None:
-        code = link.tb_frame.f_code
-        if not code.co_filename.startswith(PACKAGE):
-            found = Line(code.co_filename, link.tb_lineno, code.co_name)
-        link = link.tb_next
-    return found

@@ -9,7 +9,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from ..autograd import Op, Value
 from ..display import of_op
-from ..listening import Known, Listener
+from ..listening import Known, Listener, listeners
 from ..places import Line, here, users_line
 from ..reverse import adjoints
 
@@ -109,6 +109,11 @@ class Lines(Listener):
         return self.origins.known(node)
 
 
+def keep_lines() -> None:
+    """Keep the line of every node from now on."""
+    listeners.append(Lines())
+
+
 def differentiated() -> Source | None:
     """The node that is being differentiated where the program is now; None outside of a derivative.
 
@@ -132,5 +137,4 @@ def origin_here(origins: Origins) -> Origin:
         return Origin(users_line())
     place, known = here(), origins.get(source.node)
     op = "an output" if source.node.op is None else of_op(source.node.op)
-    inside = [line for line in place.library if line.function in ("gradient", "definition")]
-    return Origin(place.user, op, None if known is None else known.line, inside[-1] if inside else None, source.summing)
+    return Origin(place.user, op, None if known is None else known.line, place.gradient, source.summing)

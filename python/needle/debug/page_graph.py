@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..autograd import Value
+from ..display import attributes
 from ..listening import known
 from . import folding
 from .drawing import Graph, Node
 from .page_story import Box, Lines, Step, Story
 from .page_values import Values, parts_of
-from .records import attributes_of
 
 FREED_NOTE = (
     "The graph behind this tensor was freed by backward(create_graph=False); only what is left of it is drawn. To see "
@@ -66,7 +66,7 @@ def _box(node: Node, lines: Lines, values: Values, arrived: int) -> Box:
         kind=node.kind,
         op=node.op,
         name=node.name,
-        attributes=", ".join(f"{name}={word}" for name, word in attributes_of(value.op).items()) if node.op else "",
+        attributes=attributes(value.op),
         shape=node.shape,
         inputs=node.inputs,
         requires_grad=bool(value.requires_grad),

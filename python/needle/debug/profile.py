@@ -7,19 +7,17 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
-
-import numpy as np
 
 from ..autograd import Op, Value
 from ..listening import Listener, listening
 from ..places import users_line
 from .flops import flops_of
 from .origins import differentiated
+from .values import bytes_of
 
 #: How many of the latest computations and module calls are kept for `Profile.save`; the sums count all of them.
 KEPT = 200_000
@@ -214,7 +212,7 @@ class _Counter(Listener):
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         lazy = node.recorded_spec is not None
         owner = (self.owners.get(node) if lazy else None) or self._owner()
-        self.result._charge(op, owner, seconds, _bytes(node), flops_of(op, inputs, node))
+        self.result._charge(op, owner, seconds, bytes_of(node.cached_data), flops_of(op, inputs, node))
 
     def _owner(self) -> _Owner:
         """To whom is charged what is done now."""
@@ -240,13 +238,6 @@ class _Counter(Listener):
 
     def backward_ended(self, outputs: Sequence[Value]) -> None:
         self.backward = max(0, self.backward - 1)
-
-
-def _bytes(value: Value) -> int:
-    """Bytes of the elements of a node, from its shapes."""
-    spec = value.form() if hasattr(value, "dtype") else value.spec
-    parts = [spec] if hasattr(spec, "dtype") else spec
-    return sum(int(prod(part.shape)) * np.dtype(str(part.dtype)).itemsize for part in parts)
 
 
 def _seconds(seconds: float) -> str:

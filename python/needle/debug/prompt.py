@@ -100,15 +100,13 @@ class Prompt(cmd.Cmd):
         if event.kind != "share" or event.share is None or event.node is None:
             return []
         lines = [f"adjoint: {statistics(trace, event.share, event.index)}"]
-        inside = [x for x in trace.node(event.share).place.library if x.function in ("gradient", "definition")]
-        made = trace.node(event.share).place.user if trace.node(event.share).made else None
+        share = trace.node(event.share)
+        line = share.place.gradient or share.place.user
         handed = trace.adjoint(event.consumer or 0, event.index).shares
-        if any(share.share == event.share for share in handed):
+        if any(other.share == event.share for other in handed):
             lines.append("passed on as it came")
-        elif inside:
-            lines.append(f"computed at {inside[-1]}: {inside[-1].text}")
-        elif made is not None and made != event.place.user:
-            lines.append(f"computed at {made}: {made.text}")
+        elif share.made and line != event.place.user:
+            lines.append(f"computed at {line}: {line.text}")
         received = trace.adjoint(event.node, event.index)
         if len(received.shares) > 1:
             lines.append(f"sum of {len(received.shares)} contributions so far: {summed(received.total)}")

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from .. import listening as door
 from ..backend_selection import stamp
 from ..changes import Stale
+from ..display import attributes
 from ..listening import Known, Listener, listening
 from ..places import Place, here
 from ..reverse import find_topo_sort
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
-from .records import Event, Node, attributes_of, cut
+from .records import Event, Node, cut
 from .trace import Trace
 from .values import bytes_of, viewed
 
@@ -29,8 +30,12 @@ _PRESENT = object()
 _WATCHING = (str(Path(__file__).parent), door.__file__)
 
 
+#: How many bytes of values a recording keeps by default.
+KEEP = 256 * 2**20
+
+
 @contextlib.contextmanager
-def record(keep: int = 256 * 2**20) -> Iterator[Trace]:
+def record(keep: int = KEEP) -> Iterator[Trace]:
     """Record what happens to the graph within the block.
 
     Nodes are not kept alive, but their values are; when these take more than `keep` bytes, the oldest are dropped, and
@@ -59,14 +64,13 @@ def record(keep: int = 256 * 2**20) -> Iterator[Trace]:
             yield trace
     except BaseException as error:
         with contextlib.suppress(AttributeError):
-            error.needle_recording = weakref.ref(trace)  # type: ignore[attr-defined]
+            error.needle_recording = trace  # type: ignore[attr-defined]
         raise
 
 
 def recording_of(error: BaseException) -> Trace | None:
-    """The recording of the block that `error` came out of, if there was one and it is still there."""
-    reference = getattr(error, "needle_recording", None)
-    return None if reference is None else reference()
+    """The recording of the block that `error` came out of; None if it came out of none."""
+    return getattr(error, "needle_recording", None)
 
 
 def place() -> Place:
@@ -271,7 +275,7 @@ class Recorder(Listener):
 
     def _node(self, node: Value, op: Any, inputs: tuple[int, ...], where: Place) -> Node:
         """The record of a node that is made in the recording, or of one that was lazy when it began."""
-        return self.trace.known(node) or self._new(node, type(op).__name__, _attributes(op), inputs, where)
+        return self.trace.known(node) or self._new(node, type(op).__name__, attributes(op), inputs, where)
 
     def _inputs(self, inputs: tuple[Value, ...], where: Place) -> tuple[int, ...]:
         """The numbers of nodes that are used; data that was written in place since it was last seen is noted."""
@@ -304,7 +308,7 @@ class Recorder(Listener):
     def _appeared(self, node: Value, where: Place, data: Any) -> Node:
         op = "" if node.op is None else type(node.op).__name__
         inputs = tuple(self.trace.node(x).number for x in node.inputs)
-        record = self._new(node, op, _attributes(node.op), inputs, where)
+        record = self._new(node, op, attributes(node.op), inputs, where)
         self._event("seen", where, record.number, data=data)
         if record.kind == "Parameter" and not record.name and self._calls.open:
             self._name_by_path(self._calls.outermost())  # it was put into the module since
@@ -366,9 +370,3 @@ def _shape_and_dtype(node: Value) -> tuple[tuple[Any, ...], str]:
     if hasattr(form, "shape"):
         return tuple(form.shape), str(form.dtype)
     return tuple(tuple(part.shape) for part in form), str(form[0].dtype) if form else ""
-
-
-def _attributes(op: Any) -> str:
-    if not getattr(op, "__dict__", None):
-        return ""
-    return ", ".join(f"{name}={word}" for name, word in attributes_of(op).items())

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..display import attributes_of as attributes_of
 from ..places import Place
 
 #: All kinds of events. `seen`: a node that was there before appears; `written`: its data was changed in place since.

@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from ..autograd import Op, Value
@@ -188,7 +187,7 @@ class Stepper(Recorder):
         if not events:
             return
         last = events[-1]
-        if last.kind == "entered" or last.kind == "backward_began":
+        if last.kind in ("entered", "backward_began"):
             self._depth.value += 1
         step = Step(last.index, _is_inner(last), self._depth.value)
         if last.kind in ("left", "backward_ended"):
@@ -326,19 +325,3 @@ def _is_inner(event: Event) -> bool:
 def current() -> Stepper | None:
     """The stepper that listens; None if there is none."""
     return next((x for x in reversed(listeners) if isinstance(x, Stepper)), None)
-
-
-@contextmanager
-def stepping(stepper: Stepper) -> Iterator[Stepper]:
-    """Within the block, `stepper` listens; it may leave before, if the user wants to go on without it."""
-    listeners.append(stepper)
-    try:
-        yield stepper
-    finally:
-        detach(stepper)
-
-
-def detach(stepper: Stepper) -> None:
-    """Let the program go on without the debugger."""
-    if stepper in listeners:
-        listeners.remove(stepper)

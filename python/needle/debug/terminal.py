@@ -12,13 +12,13 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-from ..listening import telling
+from ..listening import leave, telling
 from .breakpoints import SYNTAX, doubts
 from .console import Console
 from .frames import crashed_at, trace_with, users_frame
 from .looking import Looking
 from .prompt import number_in
-from .stepper import Quit, Step, Stepper, Wanted, detach, one_inner_step, one_step, to_the_end
+from .stepper import Quit, Step, Stepper, Wanted, one_inner_step, one_step, to_the_end
 
 
 class Terminal(Looking):
@@ -34,6 +34,7 @@ class Terminal(Looking):
 
     def __init__(self, commands: tuple[str, ...] = (), console: Console | None = None) -> None:
         super().__init__(commands, console)
+        self.has_quit = False
         self._entry: Callable[[], None] | None = None
 
     # Stopping ---------------------------------------------------------------------------------------------------------
@@ -131,17 +132,19 @@ class Terminal(Looking):
 
     def do_detach(self, argument: str) -> bool:
         """detach: let the program go on without the debugger."""
-        detach(self.stepper)
+        leave(self.stepper)
         return True
 
     def do_quit(self, argument: str) -> bool:
         """quit: leave the debugger, and end the program."""
         if self.has_ended or self.crash is not None:
             return True
-        detach(self.stepper)
-        if threading.current_thread() is not threading.main_thread():
-            _thread.interrupt_main()
-        raise Quit
+        leave(self.stepper)
+        self.has_quit = True
+        if threading.current_thread() is threading.main_thread():
+            raise Quit
+        _thread.interrupt_main()
+        raise SystemExit  # which ends the thread, without a word
 
     def do_EOF(self, argument: str) -> bool:  # noqa: N802
         """End of the input: as quit."""

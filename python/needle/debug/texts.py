@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -140,8 +141,6 @@ def _consumers(trace: Trace, node: Node, at: int) -> list[Node]:
 
 def has_colours(stream: Any) -> bool:
     """Whether a stream is a terminal that shows colours."""
-    import os
-
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

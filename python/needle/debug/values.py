@@ -101,17 +101,14 @@ def bytes_of(data: Any) -> int:
         return data.nbytes
     if isinstance(data, tuple):
         return sum(map(bytes_of, data))
-    return int(prod(data.shape)) * _ITEM_SIZES[str(data.dtype)]
-
-
-_ITEM_SIZES = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "uint8": 1, "bool": 1}
+    return int(prod(data.shape)) * np.dtype(str(data.dtype)).itemsize
 
 
 def viewed(data: Any) -> tuple[Any, tuple[int, ...]]:
     """The data of a node as NumPy arrays that nobody writes to, and the addresses of buffers that they view.
 
-    Needle's arrays are not copied, but viewed, unless the buffer is much larger than the array. A `Ring` that keeps a
-    view copies it before the buffer is written in place.
+    Needle's arrays are not copied, but viewed, unless the buffer is much larger than the array, or somebody else's. A
+    `Ring` that keeps a view copies it before the buffer is written in place.
     """
     if isinstance(data, tuple):
         parts = [viewed(array) for array in data]
@@ -121,7 +118,7 @@ def viewed(data: Any) -> tuple[Any, tuple[int, ...]]:
         # A view of its own, since a replay writes to buffers that have no more views than it knows.
         handle = data._handle
         array = data.device.View(handle, data.shape, data.strides, data.offset).as_numpy()
-        if handle.nbytes <= 2 * array.nbytes:
+        if handle.nbytes <= 2 * array.nbytes and not handle.borrowed:
             return array, (handle.ptr(),)
     return copied(data), ()
 
@@ -129,23 +126,23 @@ def viewed(data: Any) -> tuple[Any, tuple[int, ...]]:
 class Kept:
     """A value that was seen: its array until that is dropped, and its statistics, which stay.
 
-    While it has `addresses`, it views buffers of the program.
+    It was seen in the buffers at `addresses`, and while `is_view`, its array lies there; then it is a copy.
     """
 
-    __slots__ = ("_statistics", "addresses", "array")
+    __slots__ = ("_statistics", "addresses", "array", "is_view")
 
     def __init__(self, array: Any, statistics: Statistics | None = None, addresses: tuple[int, ...] = ()) -> None:
         self.array = array
         self.addresses = addresses
+        self.is_view = bool(addresses)
         self._statistics = statistics
 
     def own(self) -> Any:
         """The array, as a copy of its own."""
-        if self.addresses and self.array is not None:
-            self.array = copied(self.array)
+        if self.is_view and self.array is not None:
+            self.array, self.is_view = copied(self.array), False
             for array in self.array if isinstance(self.array, tuple) else (self.array,):
                 array.flags.writeable = False
-        self.addresses = ()
         return self.array
 
     @property
@@ -158,7 +155,7 @@ class Kept:
     def drop(self) -> None:
         """Let the array go."""
         self._statistics = self.statistics
-        self.array, self.addresses = None, ()
+        self.array = None
 
 
 class Ring:

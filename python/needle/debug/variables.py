@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from ..places import Line
+from .frames import line_of
 
 #: Modules whose frames and objects only watch.
 WATCHERS = (
@@ -80,7 +80,7 @@ class Variables:
 
 def where_of(frame: FrameType) -> str:
     """The function and the line that it is at."""
-    line = Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    line = line_of(frame)
     return f"{line.function} ({line})"
 
 
