@@ -318,6 +318,10 @@ PyObject* view_offset(PyObject* self, void*) {
 PyObject* view_dtype(PyObject* self, void*) {
   return Py_NewRef(name_of(as_view(self)->view.dtype()));
 }
+PyObject* view_nbytes(PyObject* self, void*) {
+  const View& view = as_view(self)->view;
+  return PyLong_FromSize_t(static_cast<std::size_t>(view.size()) * item_size(view.dtype()));
+}
 PyObject* view_version(PyObject* self, void*) {
   return PyLong_FromLongLong(as_view(self)->view.array->version());
 }
@@ -362,6 +366,7 @@ PyGetSetDef view_getters[] = {
     {"offset", view_offset, nullptr, "The element of the buffer at which all indices are 0.",
      nullptr},
     {"dtype", view_dtype, nullptr, "The dtype's name.", nullptr},
+    {"nbytes", view_nbytes, nullptr, "How many bytes its elements take.", nullptr},
     {"version", view_version, nullptr, "How many kernels have written to its buffer.", nullptr},
     {"stamp", view_stamp, nullptr, "Equal for the same view while nobody writes to its buffer.",
      nullptr},

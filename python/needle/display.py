@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 def attributes(op: Any) -> str:
     """The attributes of an op, each in a word: ``axes=(1,), keepdims=False``."""
     held = getattr(op, "__dict__", None)
-    return ", ".join(f"{name}={word(value)}" for name, value in held.items()) if held else ""
+    return ", ".join([f"{name}={word(value)}" for name, value in held.items()]) if held else ""
+
+
+_PLAIN = frozenset((type(None), bool, int, float, complex))
 
 
 def word(value: Any, depth: int = 2) -> str:
     """A value in a word: numbers and strings, tuples of them, arrays by their shape, of all else the class."""
-    if value is None or isinstance(value, (bool, int, float, complex)):
+    kind = type(value)
+    if kind in _PLAIN or (kind is tuple and len(value) <= 6 and depth and _PLAIN.issuperset(map(type, value))):
+        return repr(value)  # what nearly all attributes of ops are
+    if isinstance(value, (bool, int, float, complex)):
         return repr(value)
     if isinstance(value, (np.number, np.bool_)):
         return repr(value.item())

@@ -69,69 +69,93 @@ def count_as_users(file: str, function: str) -> None:
     """
     _students.add((file, function))
     _users.clear()
+    _library.clear()
     _places.clear()
 
 
-#: Whether code is the user's, by its identity; and the code itself, held so that no other gets that identity.
-_users: dict[int, bool] = {}
+#: Code of the user, and of the library, by identity; and the code itself, held so that no other gets that identity.
+_users: set[int] = set()
+_library: set[int] = set()
 _codes: list[CodeType] = []
 #: What was looked up before: a place by the instructions of its frames, and a line by its instruction.
 _places: dict[tuple[object, ...], Place] = {}
 _lines: dict[tuple[int, int], Line] = {}
+_around: dict[int, Place] = {}  # places that others lie within, held so that no other gets their identity
 
 
-def _is_users(code: CodeType) -> bool:
-    """Whether code is the user's; each is looked at once."""
+def is_users(code: CodeType) -> bool:
+    """Whether code is the user's, and not the library's; each is looked at once."""
+    if id(code) in _library:
+        return False
+    if id(code) in _users:
+        return True
     filename = code.co_filename
     found = not filename.startswith((PACKAGE, _BLOCKS))
     if not found and _students:
         name = getattr(code, "co_qualname", code.co_name)  # Python 3.10 has no qualified name: any of that name
         inside = filename.removeprefix(PACKAGE).replace(os.sep, "/")
         found = any(inside == file and name in (wanted, wanted.rpartition(".")[2]) for file, wanted in _students)
-    _users[id(code)] = found
+    (_users if found else _library).add(id(code))
     _codes.append(code)
     return found
 
 
-def here(without: tuple[str, ...] = (), frame: FrameType | None = None) -> Place:
+class Within(NamedTuple):
+    """What is known of the frames around: the place of `frame`, which waits for a call that has not returned yet."""
+
+    frame: FrameType | None
+    place: Place
+
+
+def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: Within | None = None) -> Place:
     """The place where the program is now; `without` the library's lines in files whose names begin like these.
 
-    It is asked for at every event of a recording, so what an instruction stands for is looked up once, and who knows
-    from which `frame` on to look gives it.
+    It is asked for at every event of a recording, so what an instruction stands for is looked up once; who knows from
+    which `frame` on to look gives it, and who knows what it lies `within`.
     """
     first = frame = frame or sys._getframe(1)
+    last = first
     trail: list[object] = [without]
-    users, append = _users, trail.append
-    while True:
+    library, append = _library, trail.append
+    end, outside = within or (None, None)
+    while frame is not end and frame is not None:
         code = frame.f_code
         key = id(code)
         append(key)
         append(frame.f_lasti)
-        is_users = users.get(key)
-        if is_users or (is_users is None and _is_users(code)):
+        last = frame
+        if key not in library and is_users(code):
+            outside = None
             break
-        back = frame.f_back
-        if back is None:
-            break
-        frame = back
+        frame = frame.f_back
+    else:
+        if frame is None:
+            outside = None
+        else:
+            last = frame
+            append(id(outside))
+            _around[id(outside)] = outside  # type: ignore[assignment]
     found = _places.get(tuple(trail))
     if found is None:
-        found = _places[tuple(trail)] = _place(first, frame, without)
+        found = _places[tuple(trail)] = _place(first, last, without, outside)
     return found
 
 
-def _place(frame: FrameType, user: FrameType, without: tuple[str, ...]) -> Place:
-    """The place of the frames from `frame` out to that of the user."""
+def _place(frame: FrameType, last: FrameType, without: tuple[str, ...], outside: Place | None) -> Place:
+    """The place of the frames from `frame` out to the `last`, which is the user's, or the first that is `outside`."""
     library: list[Line] = []
-    while frame is not user:
+    while frame is not last:
         if not frame.f_code.co_filename.startswith((_BLOCKS, *without)):
             library.append(_line_at(frame))
         frame = frame.f_back  # type: ignore[assignment]
-    return Place(_line_at(user), tuple(reversed(library)), user.f_lasti)
+    library.reverse()
+    if outside is not None:
+        return Place(outside.user, (*outside.library, *library), outside.instruction)
+    return Place(_line_at(last), tuple(library), last.f_lasti)
 
 
 def _line_at(frame: FrameType) -> Line:
-    """The line of a frame; each instruction is looked up once. Its code is held by `_is_users`."""
+    """The line of a frame; each instruction is looked up once. Its code is held by `is_users`."""
     key = id(frame.f_code), frame.f_lasti
     found = _lines.get(key)
     if found is None:
@@ -142,9 +166,6 @@ def _line_at(frame: FrameType) -> Line:
 def users_line() -> Line:
     """The user's line alone."""
     frame = sys._getframe(1)
-    while frame.f_back is not None:
-        is_users = _users.get(id(frame.f_code))
-        if is_users or (is_users is None and _is_users(frame.f_code)):
-            break
+    while frame.f_back is not None and not is_users(frame.f_code):
         frame = frame.f_back
     return _line_at(frame)

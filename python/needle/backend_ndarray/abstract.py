@@ -43,6 +43,8 @@ def settled(data: Any) -> Any:
 
 def stamp(data: Any) -> object:
     """What changes when data is replaced or written in place; None for no data."""
+    if type(data) is NDArray:
+        return data._view.stamp
     if isinstance(data, tuple):
         return tuple(map(stamp, data))
     return None if data is None else data._view.stamp

@@ -115,6 +115,11 @@ class View:
         return self.handle.dtype
 
     @property
+    def nbytes(self) -> int:
+        """The number of bytes that its elements take."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    @property
     def version(self) -> int:
         """The version of the buffer."""
         return self.handle.version

@@ -87,7 +87,7 @@ def compare(one: Trace, other: Trace) -> Difference:
             first = a, b
             break
         if a.value is not None and b.value is not None:
-            before, after = one.ring.kept[a.value].statistics, other.ring.kept[b.value].statistics
+            before, after = one.ring.statistics(a.value), other.ring.statistics(b.value)
             size = _distance(before, after)
             if size > 0:
                 changes.append(Change(a, b, before, after, size))

@@ -135,8 +135,9 @@ class Looking(Prompt):
         with telling():
             value.realize_cached_data()
         if self.frame is not None:
-            for event in self.stepper.trace.events[known:]:
-                event.place = Place(line_of(self.frame), ())
+            events = self.stepper.trace.events
+            for index in range(known, len(events)):
+                events.move(index, Place(line_of(self.frame), ()))
         self.stepper.position = len(self.stepper.steps) - 1  # what was computed is there in the present
         self.do_value(f"#{node.number}")
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from ..autograd import Value
 from ..listening import listeners
-from ..places import PACKAGE
+from ..places import PACKAGE, is_users
 
 #: How a node got its name; a higher one wins.
 BY_ASSIGNMENT, BY_MODULE, BY_USER = 1, 2, 3
@@ -58,7 +58,7 @@ def name(tensor: Value, text: str) -> Any:
 
 def given_name(tensor: Value) -> str:
     """The name that `name` gave, or an empty string."""
-    return _given.get(tensor, "")
+    return _given.get(tensor, "") if _given else ""  # asked of every node, and hardly any has one
 
 
 class Assigned(NamedTuple):
@@ -91,12 +91,15 @@ _fates: dict[tuple[int, int], tuple[CodeType, _Fate]] = {}
 _sources: dict[str, _Source] = {}
 
 
-def assigned(frame: FrameType | None) -> Assigned | None:
-    """Say what the node will be assigned to that is made above `frame`; None if that is not sure."""
+def assigned(frame: FrameType | None) -> tuple[Assigned | None, bool]:
+    """Say what the node will be assigned to that is made above `frame`; None if that is not sure.
+
+    And whether the user's innermost frame and those above it say so, whoever called that.
+    """
     while frame is not None and frame.f_code is not _MAKE:
         frame = frame.f_back
     frame = None if frame is None else frame.f_back  # it returns the node
-    certain = True
+    certain, within = True, True
     while frame is not None:
         key = (id(frame.f_code), frame.f_lasti)
         if key not in _fates:
@@ -104,11 +107,12 @@ def assigned(frame: FrameType | None) -> Assigned | None:
         fate = _fates[key][1]
         certain = certain and fate.certain
         if fate.target:
-            return Assigned(fate.target, certain, key)
+            return Assigned(fate.target, certain, key), within
         if not fate.returned:
-            return None
+            return None, within
+        within = within and not is_users(frame.f_code)
         frame = frame.f_back
-    return None
+    return None, within
 
 
 _MAKE = Value.make_from_op.__func__.__code__  # type: ignore[attr-defined]

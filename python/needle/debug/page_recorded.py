@@ -84,9 +84,9 @@ class _Recording:
         )
 
     def _values(self, number: int) -> list[tuple[int, int | None]]:
-        kept = self.trace.ring.kept
+        ring = self.trace.ring
         return [
-            (self._positions[index], self.values.add_kept(slot, kept[slot]))
+            (self._positions[index], self.values.add_kept(slot, ring))
             for index, slot in self.trace.valued.get(number, ())
             if index < len(self._positions)
         ]
@@ -114,12 +114,12 @@ class _Recording:
     def _sum(self, slots: Sequence[int | None]) -> int | None:
         """The sum of recorded values; None if one of them is not there, or not any more."""
         known = [slot for slot in slots if slot is not None]
-        kept = self.trace.ring.kept
+        ring = self.trace.ring
         if len(known) < len(slots):
             return None
         if len(known) == 1:
-            return self.values.add_kept(known[0], kept[known[0]])
-        shares = [parts_of(kept[slot].array) for slot in known]
+            return self.values.add_kept(known[0], ring)
+        shares = [parts_of(ring.seen(slot)) for slot in known]
         if not all(shares):
             return None
         return self.values.add(tuple(map(_total, zip(*shares))))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .values import Kept, Statistics, statistics_of
+from .values import Ring, Statistics, statistics_of
 
 #: Columns of a histogram.
 BINS = 24
@@ -33,13 +33,14 @@ class Values:
         self.all.append([facts_of(array) for array in arrays])
         return len(self.all) - 1
 
-    def add_kept(self, number: int, kept: Kept) -> int:
+    def add_kept(self, number: int, ring: Ring) -> int:
         """The same for value `number` of a recording, of which only the statistics may be left."""
         if number not in self._of_kept:
-            if kept.array is None:
-                self.all.append([_of_dropped(kept.statistics)])
+            seen = ring.seen(number)
+            if seen is None:
+                self.all.append([_of_dropped(ring.statistics(number))])
             else:
-                self.all.append([facts_of(array) for array in parts_of(kept.array)])
+                self.all.append([facts_of(array) for array in parts_of(seen)])
             self._of_kept[number] = len(self.all) - 1
         return self._of_kept[number]
 

@@ -12,21 +12,21 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .. import listening as door
-from ..backend_selection import stamp
+from ..backend_selection import BACKEND, NDArray, stamp
 from ..changes import Stale
 from ..display import attributes
 from ..listening import Known, Listener, listening
-from ..places import Place, here
+from ..places import Place, Within, here
 from ..reverse import find_topo_sort
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
-from .records import Event, Node, cut
+from .records import CONSUMER, INPUTS, KIND, NODE, Node, Row, cut
 from .trace import Trace
-from .values import bytes_of, viewed
 
 if TYPE_CHECKING:
     from ..autograd import Op, Value
 
 _PRESENT = object()
+_NOTHING: Row = ("", *[None] * 13)
 _WATCHING = (str(Path(__file__).parent), door.__file__)
 
 
@@ -73,12 +73,18 @@ def recording_of(error: BaseException) -> Trace | None:
     return getattr(error, "needle_recording", None)
 
 
-def place() -> Place:
-    """Where the program is, without the lines of those who watch."""
-    frame: FrameType | None = sys._getframe(1)
+def _announcing(frame: FrameType | None) -> FrameType | None:
+    """The frame that announces what a listener, in `frame` or further in, is being told."""
     while frame is not None and frame.f_code is not _ANNOUNCE:
         frame = frame.f_back
-    return here(_WATCHING, None if frame is None else frame.f_back)
+    return None if frame is None else frame.f_back
+
+
+def _walker(frame: FrameType | None) -> FrameType | None:
+    """The function that makes a backward walk, of which it announces that it begins."""
+    while frame is not None and frame.f_code.co_filename in (door.__file__, contextlib.__file__):
+        frame = frame.f_back
+    return frame
 
 
 _ANNOUNCE = door.announce.__code__
@@ -88,12 +94,13 @@ class _Calls(threading.local):
     """The modules that are being called in this thread."""
 
     def __init__(self) -> None:
-        self.open: list[str] = []  # their paths, the innermost last
+        self.open: list[tuple[str, Place]] = []  # their paths, and where they were called; the innermost last
         self.outermost: Any = lambda: None  # a weak reference to the module that no other contains
         self.paths: dict[int, str] = {}  # of its parts
         self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
         self.candidates: dict[tuple[int, int], tuple[Node, str]] = {}  # for a name, until the outermost call ends
         self.walks: list[int] = []  # the backward walks that have begun, by the index of the event
+        self.around: list[Within] = []  # the frames of these calls and walks, the innermost last
 
 
 class Recorder(Listener):
@@ -104,71 +111,79 @@ class Recorder(Listener):
         self._lock = threading.RLock()
         self._calls = _Calls()
         self._stamps: dict[int, Any] = {}
+        self._nameless: dict[int, Place] = {}  # where nodes are made that are assigned to nothing, by identity
 
     # What is told -----------------------------------------------------------------------------------------------------
 
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
         """Write it down, and its name if it gets one."""
         with self._lock:
-            last = self.trace.events[-1] if self.trace.events else None
-            record = self.trace.known(node)
-            if record is None or last is None or (last.kind, last.node) != ("computed", record.number):
-                where = place()
+            last, record = self._last(), self.trace.known(node)
+            if record is None or last[NODE] != record.number or last[KIND] != "computed":
+                where = self._place()
                 numbers = self._inputs(inputs, where)
                 record = self._node(node, op, numbers, where)
             else:  # eager mode, where both are told at once
-                numbers, where = last.inputs, last.place
+                numbers, where = last[INPUTS], self.trace.events.place_of(last)
             record.made = True
-            event = self._event("made", where, record.number, record.op, numbers)
-            if event.walk is None or where.user != self.trace.events[event.walk].place.user:
-                self._name_by_assignment(record)  # nobody has a name for what the library makes on its way back
+            self._event("made", where, record.number, record.op, numbers)
+            if not self._is_within_walk(where):
+                self._name_by_assignment(record, where)  # nobody names what the library makes on its way back
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Write it down, with the value."""
         with self._lock:
-            where = place()
+            where = self._place()
             numbers = self._inputs(inputs, where)
             record = self._node(node, op, numbers, where)
-            event = self._event("computed", where, record.number, type(op).__name__, numbers, "", node.cached_data)
-            event.seconds = seconds
+            self._event("computed", where, record.number, record.op, numbers, "", node.cached_data, seconds)
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
         with self._lock:
             last, by = self._last_share(), self.trace.known(consumer)
-            follows = last is not None and position > 0 and by is not None and last.consumer == by.number
-            where = last.place if follows else place()  # type: ignore[union-attr]
+            follows = last is not None and position > 0 and by is not None and last[CONSUMER] == by.number
+            where = self.trace.events.place_of(last) if follows else self._place()  # type: ignore[arg-type]
             by = by or self._seen(consumer, where)
-            receiver = self._seen(node, where)
+            receiver = self._seen(node, where).number
             given = None if share is None else self._seen(share, where).number
-            event = self._event("share", where, receiver.number, by.op)
-            event.share, event.consumer, event.position = given, by.number, position
+            self._event("share", where, receiver, by.op, share=given, consumer=by.number, position=position)
 
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
         """Write it down."""
         with self._lock:
-            where = place()
+            where = self._place()
             numbers = tuple(self._seen(x, where).number for x in inputs)
             number = None if node is None else self._seen(node, where).number
             said = " ".join(f"{type(error).__name__}: {error}".split())
             self._event("failed", where, node=number, op=type(op).__name__, inputs=numbers, what=cut(said, 200))
 
-    def _last_share(self) -> Event | None:
+    def _is_within_walk(self, where: Place) -> bool:
+        """Whether the library's backward walk is at work there, and not an operator of the user's."""
+        walks, events = self._calls.walks, self.trace.events
+        return bool(walks) and where.user == events.place_of(events.rows[walks[-1]]).user
+
+    def _last(self) -> Row:
+        """The latest event; a row of nothing before the first."""
+        rows = self.trace.events.rows
+        return rows[-1] if rows else _NOTHING
+
+    def _last_share(self) -> Row | None:
         """The latest event, if it is a share, whose place is the same as that of what follows from it."""
-        last = self.trace.events[-1] if self.trace.events else None
-        return last if last is not None and last.kind == "share" else None
+        last = self._last()
+        return last if last[KIND] == "share" else None
 
     def freed(self, node: Value) -> None:
         """Write it down."""
         with self._lock:
             last = self._last_share()
-            where = place() if last is None else last.place
+            where = self._place() if last is None else self.trace.events.place_of(last)
             self._event("freed", where, node=self._seen(node, where).number)
 
     def replaced(self, tensor: Value, before: Any) -> None:
         """Write it down, with the new value; that of before, too, if the tensor was not known."""
         with self._lock:
-            where = place()
+            where = self._place()
             record = self._seen(tensor, where, before)
             self._event("replaced", where, record.number, data=tensor.cached_data)
 
@@ -185,18 +200,20 @@ class Recorder(Listener):
                     calls.paths = known
             elif id(module) not in calls.paths:
                 self._name_by_path(calls.outermost())
-            path = calls.paths.get(id(module), "")
-            calls.open.append(path)
-            self._event("entered", what=type(module).__name__)
+            where = self._place()
+            calls.open.append((calls.paths.get(id(module), ""), where))
+            calls.around.append(Within(_announcing(sys._getframe(1)), where))
+            self._event("entered", where, what=type(module).__name__)
 
     def left(self, module: Any, output: Any) -> None:
         """Write it down."""
         with self._lock:
-            known = self.trace.known(output)
-            self._event("left", node=None if known is None else known.number, what=type(module).__name__)
-            calls = self._calls
+            known, calls = self.trace.known(output), self._calls
+            where = calls.open[-1][1] if calls.open else self._place()
+            self._event("left", where, None if known is None else known.number, what=type(module).__name__)
             if calls.open:
                 calls.open.pop()
+                calls.around.pop()
             if not calls.open:
                 for record, name in calls.candidates.values():
                     self._name(record, name)
@@ -205,7 +222,10 @@ class Recorder(Listener):
     def backward_began(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
-            self._calls.walks.append(self._walk_event("backward_began", outputs).index)
+            calls, walker = self._calls, _walker(_announcing(sys._getframe(1)))
+            calls.walks.append(self._walk_event("backward_began", outputs))
+            caller = None if walker is None else walker.f_back
+            calls.around.append(Within(caller, here(_WATCHING, caller, calls.around[-1] if calls.around else None)))
 
     def backward_ended(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
@@ -213,65 +233,70 @@ class Recorder(Listener):
             self._walk_event("backward_ended", outputs)
             if self._calls.walks:
                 self._calls.walks.pop()
+                self._calls.around.pop()
 
-    def _walk_event(self, kind: str, outputs: Sequence[Value]) -> Event:
-        where = place()
+    def _walk_event(self, kind: str, outputs: Sequence[Value]) -> int:
+        where = self._place()
         numbers = tuple(self._seen(x, where).number for x in outputs)
         return self._event(kind, where, node=numbers[0] if len(numbers) == 1 else None, inputs=numbers)
 
     def stepped(self, optimizer: Any) -> None:
         """Write it down."""
         with self._lock:
-            self._event("stepped", what=type(optimizer).__name__)
+            self._event("stepped", self._place(), what=type(optimizer).__name__)
 
     def known(self, node: Value) -> Known | None:
         """Its number, name and line; of a node that was there before the recording, no line."""
         record = self.trace.known(node)
         if record is None:
             return None
-        changed = next((e.place.user for e in reversed(self.trace.events) if _changes(e, record.number)), None)
-        return Known(record.place.user if record.made else None, record.number, record.name, changed)
+        rows, number = reversed(self.trace.events.rows), record.number
+        changed = next((row for row in rows if row[NODE] == number and row[KIND] == "replaced"), None)
+        line = None if changed is None else self.trace.events.place_of(changed).user
+        return Known(record.place.user if record.made else None, number, record.name, line)
 
     def named(self, tensor: Value, text: str) -> None:
         """`needle.debug.name` was called."""
         with self._lock:
-            record = self._seen(tensor, place())
+            record = self._seen(tensor, self._place())
             record.name, record.named_by = text, BY_USER
 
     # Writing it down --------------------------------------------------------------------------------------------------
 
+    def _place(self) -> Place:
+        """Where the program is, without the lines of those who watch."""
+        around, frame = self._calls.around, sys._getframe(2)
+        start = frame.f_back if frame.f_code is _ANNOUNCE else _announcing(frame)
+        return here(_WATCHING, start, around[-1] if around else None)
+
     def _event(
         self,
         kind: str,
-        where: Place | None = None,
+        where: Place,
         node: int | None = None,
         op: str = "",
         inputs: tuple[int, ...] = (),
         what: str = "",
         data: Any = None,
-    ) -> Event:
-        """Note an event; a node that it is about has `data` from then on, if any is given."""
+        seconds: float | None = None,
+        share: int | None = None,
+        consumer: int | None = None,
+        position: int | None = None,
+    ) -> int:
+        """Note an event, and give its index; a node that it is about has `data` from then on, if any is given."""
         calls, events = self._calls, self.trace.events
-        event = Event(len(events), kind, where or place(), node, op, inputs)
-        if what:
-            event.what = what
-        if calls.open:
-            event.module = calls.open[-1]
-        if calls.walks:
-            event.walk = calls.walks[-1]
-        if data is not None and node is not None and not _is_stale(data):
-            self._keep(event, node, data)
-        events.append(event)
-        return event
-
-    def _keep(self, event: Event, node: int, data: Any) -> None:
-        """Keep the data that a node has from `event` on."""
-        value, addresses = viewed(data)
-        if value is None:
-            return
-        event.nbytes = bytes_of(value)
-        event.value = self.trace.ring.add(value, event.nbytes, addresses)
-        self._stamps[node] = stamp(data)
+        value = nbytes = None
+        if data is not None and node is not None:
+            value, nbytes = self.trace.ring.add(data)
+            if value is not None:
+                self._stamps[node] = stamp(data)
+        module = calls.open[-1][0] if calls.open else ""
+        walk = calls.walks[-1] if calls.walks else None
+        at, rows = events.numbers.get(id(where)), events.rows
+        if at is None:
+            at = events.number_of(where)
+        rows.append((kind, at, node, op, inputs, value, seconds, nbytes, share, consumer, position, walk, module, what))
+        return len(rows) - 1
 
     def _node(self, node: Value, op: Any, inputs: tuple[int, ...], where: Place) -> Node:
         """The record of a node that is made in the recording, or of one that was lazy when it began."""
@@ -279,17 +304,13 @@ class Recorder(Listener):
 
     def _inputs(self, inputs: tuple[Value, ...], where: Place) -> tuple[int, ...]:
         """The numbers of nodes that are used; data that was written in place since it was last seen is noted."""
-        numbers = []
+        numbers, stamps = [], self._stamps
         for x in inputs:
-            record = self._seen(x, where)
-            if self._is_written(record.number, x.cached_data):
-                self._event("written", where, record.number, data=x.cached_data)
-            numbers.append(record.number)
+            number, data = self._seen(x, where).number, x.cached_data
+            if number in stamps and data is not None and not _is_stale(data) and stamp(data) != stamps[number]:
+                self._event("written", where, number, data=data)
+            numbers.append(number)
         return tuple(numbers)
-
-    def _is_written(self, number: int, data: Any) -> bool:
-        known = self._stamps.get(number)
-        return known is not None and data is not None and not _is_stale(data) and stamp(data) != known
 
     def _seen(self, node: Value, where: Place, data: Any = _PRESENT) -> Node:
         """The record of a node; one that was not known was there before, and so was what it was made from.
@@ -317,22 +338,25 @@ class Recorder(Listener):
     def _new(self, node: Value, op: str, attributes: str, inputs: tuple[int, ...], where: Place) -> Node:
         shape, dtype = _shape_and_dtype(node)
         number = len(self.trace.all_nodes) + 1
-        module = self._calls.open[-1] if self._calls.open else ""
+        module = self._calls.open[-1][0] if self._calls.open else ""
         kind = type(node).__name__
-        record = Node(number, kind, op, attributes, inputs, shape, dtype, where, False, node.requires_grad, module)
-        record.name = given_name(node)
-        record.named_by = BY_USER if record.name else 0
-        record.since = len(self.trace.events)
+        name = given_name(node)
+        since, by = len(self.trace.events.rows), BY_USER if name else 0
+        of_node = node.requires_grad, module, name, since, by
+        record = Node(number, kind, op, attributes, inputs, shape, dtype, where, False, *of_node)
         self.trace.add(node, record)
         return record
 
     # Names ------------------------------------------------------------------------------------------------------------
 
-    def _name_by_assignment(self, record: Node) -> None:
-        found = assigned(sys._getframe(1))
-        if found is None:
+    def _name_by_assignment(self, record: Node, where: Place) -> None:
+        if id(where) in self._nameless:
             return
-        if found.certain:
+        found, within = assigned(sys._getframe(1))
+        if found is None:
+            if within:
+                self._nameless[id(where)] = where
+        elif found.certain:
             self._name(record, found.name)
         elif self._calls.open:
             self._calls.candidates[found.where] = record, found.name
@@ -344,7 +368,7 @@ class Recorder(Listener):
 
     def _name_by_path(self, module: Any) -> None:
         """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""
-        where = place()
+        where = self._place()
         self._calls.paths = {id(m): path for path, m in module.named_modules()}
         self._calls.parts[module] = self._calls.paths
         for path, tensor in [*module.named_parameters(), *module.named_buffers()]:
@@ -354,17 +378,16 @@ class Recorder(Listener):
                 record.name, record.named_by = path, BY_MODULE
 
 
-def _changes(event: Event, number: int) -> bool:
-    return event.kind == "replaced" and event.node == number
-
-
 def _is_stale(data: Any) -> bool:
-    return isinstance(data, Stale) or (isinstance(data, tuple) and any(isinstance(x, Stale) for x in data))
+    kind = type(data)
+    return kind is Stale or (kind is tuple and any(type(x) is Stale for x in data))
 
 
 def _shape_and_dtype(node: Value) -> tuple[tuple[Any, ...], str]:
     """As far as they are known without computing."""
     form: Any = node.recorded_spec if node.cached_data is None else node.cached_data
+    if type(form) is NDArray and BACKEND == "nd":
+        return form.shape, form.dtype
     if form is None:
         return (), ""
     if hasattr(form, "shape"):

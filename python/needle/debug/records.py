@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from ..places import Place
 
@@ -101,6 +101,82 @@ class Event:
         if self.kind in ("entered", "left"):
             return f"{self.kind} {self.what} {self.module}".rstrip()
         return f"{self.kind} {number or self.what}".replace("_", " ")
+
+
+#: A row of `Events`: the fields of an `Event` in order, without the index, and with the number of its place.
+Row = tuple[Any, ...]
+KIND, PLACE, NODE, INPUTS, VALUE, CONSUMER = 0, 1, 2, 4, 5, 9
+
+
+class Events(Sequence[Event]):
+    """The events of a recording, in order.
+
+    They are kept as rows of names and numbers, and become an `Event` when somebody looks: a recording of some
+    thousand objects would cost the program more for the garbage collector than for writing them down.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.places: list[Place] = []
+        self.numbers: dict[int, int] = {}  # of places, by identity
+
+    def number_of(self, place: Place) -> int:
+        """The number that stands for a place in a row."""
+        number = self.numbers.get(id(place))
+        if number is None:
+            number = self.numbers[id(place)] = len(self.places)
+            self.places.append(place)
+        return number
+
+    def place_of(self, row: Row) -> Place:
+        """Where it happened."""
+        return self.places[row[PLACE]]
+
+    def take(self, event: Event) -> None:
+        """Append an event."""
+        rest = (getattr(event, name) for name in Event.__slots__[3:])
+        self.rows.append((event.kind, self.number_of(event.place), *rest))
+
+    def move(self, index: int, place: Place) -> None:
+        """Say of an event that it happened elsewhere."""
+        row = list(self.rows[index])
+        row[PLACE] = self.number_of(place)
+        self.rows[index] = tuple(row)
+
+    def about(self, kind: str, node: int, before: int | None = None) -> list[Event]:
+        """The events of a kind about a node, of those before the index `before`."""
+        rows = self.rows if before is None else self.rows[:before]
+        return [self[i] for i, row in enumerate(rows) if row[NODE] == node and row[KIND] == kind]
+
+    def _event(self, index: int, row: Row) -> Event:
+        return Event(index, row[KIND], self.places[row[PLACE]], *row[2:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> Listing: ...
+    def __getitem__(self, index: int | slice) -> Event | Listing:
+        if isinstance(index, slice):
+            return Listing(self._event(i, self.rows[i]) for i in range(*index.indices(len(self.rows))))
+        row = self.rows[index]
+        return self._event(index if index >= 0 else len(self.rows) + index, row)
+
+    def __iter__(self) -> Iterator[Event]:
+        return (self._event(i, row) for i, row in enumerate(self.rows))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return str(Listing(self))
+
+    def __repr__(self) -> str:
+        return repr(Listing(self))
 
 
 @dataclass(slots=True, repr=False)

@@ -12,7 +12,7 @@ import numpy as np
 from ..places import Line, Place
 from .records import KINDS, Event, Node
 from .trace import Trace, Usage
-from .values import Kept, Statistics, bytes_of
+from .values import Ring, Statistics
 
 FORMAT = "needle recording"
 VERSION = 1
@@ -30,7 +30,7 @@ def save(trace: Trace, path: str | Path) -> None:
         "keep": trace.ring.limit,
         "nodes": [_written(node, lines) for node in trace.all_nodes],
         "events": [_written(event, lines) for event in trace.events],
-        "values": [_value_written(kept) for kept in trace.ring.kept],
+        "values": [_value_written(trace.ring, slot) for slot in range(len(trace.ring))],
         "memory": [[lines.index(u.line), u.nbytes, u.count] for u in trace.memory()],
     }
     document["lines"] = [[*line, trace.source(line)] for line in lines.numbers]
@@ -72,12 +72,13 @@ def _written(record: Event | Node, lines: _Lines) -> dict[str, Any]:
     return written
 
 
-def _value_written(kept: Kept) -> dict[str, Any]:
-    written: dict[str, Any] = kept.statistics._asdict()
-    arrays = kept.array if isinstance(kept.array, tuple) else (kept.array,)
-    if kept.array is not None and sum(array.size for array in arrays) <= MOST_ELEMENTS:
+def _value_written(ring: Ring, slot: int) -> dict[str, Any]:
+    written: dict[str, Any] = ring.statistics(slot)._asdict()
+    seen = ring.seen(slot)
+    arrays = seen if isinstance(seen, tuple) else (seen,)
+    if seen is not None and sum(array.size for array in arrays) <= MOST_ELEMENTS:
         written["arrays"] = [[str(a.dtype), a.shape, [_number(x) for x in a.ravel().tolist()]] for a in arrays]
-        written["is_tuple"] = isinstance(kept.array, tuple)
+        written["is_tuple"] = isinstance(seen, tuple)
     return written
 
 
@@ -95,15 +96,14 @@ def _read(document: dict[str, Any]) -> Trace:
         lines.append(Line(filename, number, function))
         trace.texts[lines[-1]] = text
     for written in document["values"]:
-        kept = _value_read(written)
-        trace.ring.kept.append(kept)
-        trace.ring.used += bytes_of(kept.array)
+        value, statistics = _value_read(written)
+        trace.ring.add_known(value, statistics)
     for number, written in enumerate(document["nodes"], 1):
         trace.all_nodes.append(Node(**_defaults(written, lines), number=number))
     for index, written in enumerate(document["events"]):
         event = Event(**_defaults(written, lines), index=index)
         _check(event, trace)
-        trace.events.append(event)
+        trace.events.take(event)
     for node in trace.all_nodes:
         _in_range([*node.inputs], len(trace.all_nodes))
     trace.saved_memory = [Usage(lines[line], int(nbytes), int(count)) for line, nbytes, count in document["memory"]]
@@ -124,16 +124,14 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _value_read(written: dict[str, Any]) -> Kept:
+def _value_read(written: dict[str, Any]) -> tuple[Any, Statistics]:
     arrays = [
         np.array([float(x) if isinstance(x, str) else x for x in elements], dtype).reshape(shape)
         for dtype, shape, elements in written.pop("arrays", [])
     ]
     is_tuple = written.pop("is_tuple", None)
-    for array in arrays:
-        array.flags.writeable = False
     value = None if is_tuple is None else tuple(arrays) if is_tuple else arrays[0]
-    return Kept(value, Statistics(**{**written, "shape": _tuples(written["shape"])}))
+    return value, Statistics(**{**written, "shape": _tuples(written["shape"])})
 
 
 def _check(event: Event, trace: Trace) -> None:
@@ -142,7 +140,7 @@ def _check(event: Event, trace: Trace) -> None:
     named = [number for number in (event.node, event.share, event.consumer) if number is not None]
     _in_range([*named, *event.inputs], len(trace.all_nodes))
     if event.value is not None:
-        _in_range([event.value + 1], len(trace.ring.kept))
+        _in_range([event.value + 1], len(trace.ring))
 
 
 def _in_range(numbers: list[Any], most: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Value
 from ..backend_selection import NDArray
 from ..places import Line
-from .records import Event, Listing, Node, cut, shortened
+from .records import NODE, VALUE, Events, Listing, Node, cut, shortened
 from .values import Ring, Statistics, bytes_of
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ class Trace:
 
     Attributes
     ----------
-    events : list of Event
+    events : sequence of Event
         Everything, in order.
     all_nodes : list of Node
         All nodes, by number from 1.
     """
 
     def __init__(self, keep: int) -> None:
-        self.events: list[Event] = Listing()
+        self.events = Events()
         self.all_nodes: list[Node] = Listing()
         self.ring = Ring(keep)
         self._valued: dict[int, list[tuple[int, int]]] = {}
@@ -143,9 +143,9 @@ class Trace:
     @property
     def valued(self) -> dict[int, list[tuple[int, int]]]:
         """By node: since which event it had which value. It is looked up when it is asked for, not while recording."""
-        for event in self.events[self._valued_up_to :]:
-            if event.value is not None and event.node is not None:
-                self._valued.setdefault(event.node, []).append((event.index, event.value))
+        for index, row in enumerate(self.events.rows[self._valued_up_to :], self._valued_up_to):
+            if row[VALUE] is not None:
+                self._valued.setdefault(row[NODE], []).append((index, row[VALUE]))
         self._valued_up_to = len(self.events)
         return self._valued
 
@@ -166,13 +166,13 @@ class Trace:
             If there is no such node, if it had no value then, or if the value was dropped.
         """
         slot = self._slot(self.node(which), at)
-        kept = self.ring.kept[slot]
-        if kept.array is None:
+        array = self.ring.own(slot)
+        if array is None:
             raise LookupError(
                 f"the value of #{self.node(which).number} was dropped: the recording keeps {self.ring.limit} bytes of "
-                f"values, the newest ones; record(keep=...) keeps more. Its statistics: {kept.statistics}"
+                f"values, the newest ones; record(keep=...) keeps more. Its statistics: {self.ring.statistics(slot)}"
             )
-        return kept.own()
+        return array
 
     def statistics(self, which: Value | int | str, at: int | None = None) -> Statistics:
         """Minimum, maximum, mean and so on of a node's value, which stay when the value is dropped.
@@ -182,7 +182,7 @@ class Trace:
         LookupError
             If there is no such node, or if it had no value then.
         """
-        return self.ring.kept[self._slot(self.node(which), at)].statistics
+        return self.ring.statistics(self._slot(self.node(which), at))
 
     def _slot(self, node: Node, at: int | None) -> int:
         slots = [slot for index, slot in self.valued.get(node.number, ()) if at is None or index <= at]
@@ -206,8 +206,7 @@ class Trace:
             If the recording has no such node.
         """
         node = self.node(which)
-        events = self.events if at is None else self.events[: at + 1]
-        received = [event for event in events if event.kind == "share" and event.node == node.number]
+        received = self.events.about("share", node.number, None if at is None else at + 1)
         last = [event for event in received if event.walk == received[-1].walk]
         total: Any = None
         for event in last:

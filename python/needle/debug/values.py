@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from math import prod
 from typing import Any, NamedTuple
 
@@ -104,104 +103,140 @@ def bytes_of(data: Any) -> int:
     return int(prod(data.shape)) * np.dtype(str(data.dtype)).itemsize
 
 
-def viewed(data: Any) -> tuple[Any, tuple[int, ...]]:
-    """The data of a node as NumPy arrays that nobody writes to, and the addresses of buffers that they view.
+def _viewed(array: Any) -> tuple[Any, int, int]:
+    """An array as it is kept, its bytes, and the address of the buffer that it is a view of; 0 if it is a copy.
 
-    Needle's arrays are not copied, but viewed, unless the buffer is much larger than the array, or somebody else's. A
-    `Ring` that keeps a view copies it before the buffer is written in place.
+    Needle's arrays are not copied, but viewed, unless the buffer is much larger than the array, or somebody else's.
     """
-    if isinstance(data, tuple):
-        parts = [viewed(array) for array in data]
-        arrays = tuple(array for array, _ in parts)
-        return (None if any(a is None for a in arrays) else arrays), tuple(x for _, found in parts for x in found)
-    if BACKEND == "nd" and type(data) is NDArray:
-        # A view of its own, since a replay writes to buffers that have no more views than it knows.
-        handle = data._handle
-        array = data.device.View(handle, data.shape, data.strides, data.offset).as_numpy()
-        if handle.nbytes <= 2 * array.nbytes and not handle.borrowed:
-            return array, (handle.ptr(),)
-    return copied(data), ()
+    if BACKEND == "nd" and type(array) is NDArray:
+        view = array._view
+        buffer, nbytes = view.handle, view.nbytes
+        if buffer.nbytes <= 2 * nbytes and not buffer.borrowed:
+            return view, nbytes, buffer.ptr()
+    copy = copied(array)
+    if copy is None:
+        return None, 0, 0
+    copy.flags.writeable = False
+    return copy, copy.nbytes, 0
 
 
-class Kept:
-    """A value that was seen: its array until that is dropped, and its statistics, which stay.
-
-    It was seen in the buffers at `addresses`, and while `is_view`, its array lies there; then it is a copy.
-    """
-
-    __slots__ = ("_statistics", "addresses", "array", "is_view")
-
-    def __init__(self, array: Any, statistics: Statistics | None = None, addresses: tuple[int, ...] = ()) -> None:
-        self.array = array
-        self.addresses = addresses
-        self.is_view = bool(addresses)
-        self._statistics = statistics
-
-    def own(self) -> Any:
-        """The array, as a copy of its own."""
-        if self.is_view and self.array is not None:
-            self.array, self.is_view = copied(self.array), False
-            for array in self.array if isinstance(self.array, tuple) else (self.array,):
-                array.flags.writeable = False
-        return self.array
-
-    @property
-    def statistics(self) -> Statistics:
-        """Taken when first asked for, or when the array is dropped."""
-        if self._statistics is None:
-            self._statistics = statistics_of(self.array)
-        return self._statistics
-
-    def drop(self) -> None:
-        """Let the array go."""
-        self._statistics = self.statistics
-        self.array = None
+def _as_numpy(kept: Any) -> Any:
+    """What is kept of an array, as a NumPy array that nobody writes to."""
+    return kept if isinstance(kept, np.ndarray) else kept.as_numpy()
 
 
 class Ring:
-    """Values by number; of their arrays the newest ones, of at most `limit` bytes together."""
+    """Values by number; of their arrays the newest ones, of at most `limit` bytes together.
+
+    An array is kept as Needle's view of its buffer, which says to those who would write in place that they are not
+    alone (`needle.compiled`), or else is copied before they do (`about_to_write`). All is kept in flat lists: of these
+    the garbage collector looks at nothing.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self.kept: list[Kept] = []
-        self._with_array: deque[int] = deque()
-        self._views: dict[int, Kept | list[Kept]] = {}  # by the address of the buffer; mostly there is one
+        self._kept: list[Any] = []  # a view, a NumPy array, a tuple of such, or None when it was dropped
+        self._oldest = 0  # the first that was not dropped
+        self._statistics: dict[int, Statistics] = {}  # what was asked for
+        self._views: dict[int, int | tuple[int, ...]] = {}  # who views a buffer, by its address; mostly there is one
         _rings.add(self)
 
-    def add(self, value: Any, nbytes: int, addresses: tuple[int, ...] = ()) -> int:
-        """Take over `value`, a NumPy array or a tuple of them, of so many bytes, and give its number."""
-        if not addresses:
-            for array in value if isinstance(value, tuple) else (value,):
-                array.flags.writeable = False
-        slot, kept = len(self.kept), Kept(value, None, addresses)
-        self.kept.append(kept)
-        for address in addresses:
-            others = self._views.get(address)
-            self._views[address] = kept if others is None else [*_listed(others), kept]
-        self._with_array.append(slot)
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, data: Any) -> tuple[int | None, int | None]:
+        """Keep the data of a node as it is now; give its number and its bytes; None if it has no elements."""
+        slot = len(self._kept)
+        if type(data) is tuple:
+            parts = [_viewed(array) for array in data]
+            if any(part[0] is None for part in parts):
+                return None, None
+            kept: Any = tuple(part[0] for part in parts)
+            nbytes = sum(part[1] for part in parts)
+            for part in parts:
+                self._note_view(part[2], slot)
+        else:
+            kept, nbytes, address = _viewed(data)
+            if kept is None:
+                return None, None
+            if address and self._views.setdefault(address, slot) != slot:
+                self._note_view(address, slot)
+        self._kept.append(kept)
         self.used += nbytes
         while self.used > self.limit:
-            oldest = self.kept[self._with_array.popleft()]
-            self.used -= bytes_of(oldest.array)
-            for address in oldest.addresses:
-                self._forget(address, oldest)
-            oldest.drop()
-        return slot
+            self._drop_oldest()
+        return slot, nbytes
 
-    def _forget(self, address: int, kept: Kept) -> None:
-        left = [other for other in _listed(self._views.pop(address, [])) if other is not kept]
-        if left:
-            self._views[address] = left
+    def add_known(self, value: Any, statistics: Statistics) -> None:
+        """Take in NumPy arrays (or None, if they were dropped) and what is known of them."""
+        for array in value if isinstance(value, tuple) else () if value is None else (value,):
+            array.flags.writeable = False
+        self._statistics[len(self._kept)] = statistics
+        self._kept.append(value)
+        self.used += bytes_of(value)
+
+    def seen(self, slot: int) -> Any:
+        """A value as NumPy arrays, which may lie in the program's memory; None if it was dropped."""
+        kept = self._kept[slot]
+        if kept is None:
+            return None
+        return tuple(map(_as_numpy, kept)) if type(kept) is tuple else _as_numpy(kept)
+
+    def own(self, slot: int) -> Any:
+        """A value as NumPy arrays of its own; None if it was dropped."""
+        kept = self._kept[slot]
+        if type(kept) is tuple:
+            kept = self._kept[slot] = tuple(map(_owned, kept))
+        elif kept is not None:
+            kept = self._kept[slot] = _owned(kept)
+        return kept
+
+    def statistics(self, slot: int) -> Statistics:
+        """What is known of a value for good; taken when it is first asked for, or when the value is dropped."""
+        known = self._statistics.get(slot)
+        if known is None:
+            known = self._statistics[slot] = statistics_of(self.seen(slot))
+        return known
 
     def about_to_write(self, address: int) -> None:
         """Copy what is kept of a buffer that will be written."""
-        for kept in _listed(self._views.pop(address, [])):
-            kept.own()
+        for slot in _listed(self._views.pop(address, ())):
+            self.own(slot)
+
+    def _note_view(self, address: int, slot: int) -> None:
+        if address:
+            self._views[address] = (*_listed(self._views.get(address, ())), slot)
+
+    def _drop_oldest(self) -> None:
+        """Let the arrays of the oldest value go; what is known of them stays."""
+        slot, self._oldest = self._oldest, self._oldest + 1
+        kept = self._kept[slot]
+        if kept is None:
+            return
+        self.statistics(slot)
+        self._kept[slot] = None
+        for part in kept if type(kept) is tuple else (kept,):
+            self.used -= part.nbytes
+            if not isinstance(part, np.ndarray):
+                self._forget(part.handle.ptr(), slot)
+
+    def _forget(self, address: int, slot: int) -> None:
+        left = tuple(other for other in _listed(self._views.pop(address, ())) if other != slot)
+        if left:
+            self._views[address] = left
 
 
-def _listed(kept: Kept | list[Kept]) -> list[Kept]:
-    return kept if isinstance(kept, list) else [kept]
+def _owned(kept: Any) -> Any:
+    if isinstance(kept, np.ndarray):
+        return kept
+    array = np.array(kept.as_numpy())
+    array.flags.writeable = False
+    return array
+
+
+def _listed(slots: int | tuple[int, ...]) -> tuple[int, ...]:
+    return slots if isinstance(slots, tuple) else (slots,)
 
 
 _rings: weakref.WeakSet[Ring] = weakref.WeakSet()
