@@ -3,6 +3,7 @@
 #include <new>
 
 #include "bindings.h"
+#include "summary.h"
 
 namespace needle::bindings {
 
@@ -339,6 +340,19 @@ PyObject* view_stamp(PyObject* self, void*) {
   return Py_NewRef(view->stamp);
 }
 
+PyObject* view_summary(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    const View& view = as_view(self)->view;
+    const std::int64_t size = view.size();
+    const bool floats = view.dtype() == DType::kFloat32 || view.dtype() == DType::kFloat64;
+    if (!floats || size == 0) Py_RETURN_NONE;
+    const Summary found = summarize(view);
+    if (!found.is_finite) Py_RETURN_NONE;
+    return Py_BuildValue("(dddLL)", found.minimum, found.maximum, found.mean,
+                         static_cast<long long>(found.zeros), static_cast<long long>(size));
+  });
+}
+
 PyObject* view_repr(PyObject* self) {
   return guarded([&] {
     const View& view = as_view(self)->view;
@@ -356,6 +370,8 @@ PyMethodDef view_methods[] = {
      "alloc(shape, dtype='float32')\n--\n\nA compact (row-major) view of a new buffer."},
     {"as_numpy", view_as_numpy, METH_NOARGS,
      "A read-only NumPy array over the same memory, which it keeps alive. No copy."},
+    {"summary", view_summary, METH_NOARGS,
+     "Minimum, maximum, mean, zeros and size; None unless all are finite floats."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef view_getters[] = {

@@ -308,3 +308,27 @@ class TestSetitem:
         a[1:1] = 5
         a[3:] = nd.zeros((0,), device=device)
         np.testing.assert_array_equal(a.numpy(), x)
+
+
+@pytest.mark.parametrize("device", [nd.cpu(), nd.cpu_numpy()], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_view_sums_up_its_elements_as_numpy_does(device: nd.Device, dtype: str) -> None:
+    values = np.random.default_rng(0).standard_normal((7, 5, 300)).round(1)
+    array = nd.array(values, device=device, dtype=dtype)
+    views = [array, array.permute((2, 0, 1)), array[1:6:2, :, 3:], array[0, 0, :1], array.flip((2,))]
+    views += [nd.array([[2.0], [0.0]], device=device, dtype=dtype).broadcast_to((2, 9)), array.sum()]
+    for view in views:
+        low, high, mean, zeros, size = view._view.summary()
+        elements = view.numpy()
+        assert (low, high) == (elements.min(), elements.max()) and size == elements.size
+        assert zeros == np.count_nonzero(elements == 0)
+        np.testing.assert_allclose(mean, elements.mean(dtype="float64"), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("device", [nd.cpu(), nd.cpu_numpy()], ids=str)
+def test_a_view_that_is_not_all_finite_floats_is_not_summed_up(device: nd.Device) -> None:
+    for values, dtype in [([1, np.nan], "float32"), ([np.inf, 0], "float64"), ([[]], "float32"), ([1, 2], "int32")]:
+        assert nd.array(values, device=device, dtype=dtype)._view.summary() is None
+    many = np.ones(3000)
+    many[1717] = np.nan
+    assert nd.array(many, device=device)._view.summary() is None

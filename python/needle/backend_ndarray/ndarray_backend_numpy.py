@@ -135,6 +135,14 @@ class View:
         array.flags.writeable = False
         return array
 
+    def summary(self) -> tuple[float, float, float, int, int] | None:
+        """Return minimum, maximum, mean, zeros and size; None unless all are finite floats."""
+        values = self.as_numpy()
+        if values.dtype.kind != "f" or values.size == 0 or not np.isfinite(values).all():
+            return None
+        zeros = values.size - int(np.count_nonzero(values))
+        return float(values.min()), float(values.max()), float(values.mean(dtype="float64")), zeros, values.size
+
     def _writable(self) -> np.ndarray:
         """Return a NumPy array over the same memory; ValueError if the view leaves its buffer."""
         flat, itemsize = self.handle.array, self.handle.array.itemsize

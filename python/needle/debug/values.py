@@ -139,6 +139,7 @@ class Ring:
         self._kept: list[Any] = []  # a view, a NumPy array, a tuple of such, or None when it was dropped
         self._oldest = 0  # the first that was not dropped
         self._statistics: dict[int, Statistics] = {}  # what was asked for
+        self._summaries: dict[int, tuple[Any, ...]] = {}  # of what was dropped: what its device told, shape and dtype
         self._views: dict[int, int | tuple[int, ...]] = {}  # who views a buffer, by its address; mostly there is one
         _rings.add(self)
 
@@ -196,7 +197,9 @@ class Ring:
         """What is known of a value for good; taken when it is first asked for, or when the value is dropped."""
         known = self._statistics.get(slot)
         if known is None:
-            known = self._statistics[slot] = statistics_of(self.seen(slot))
+            summary = self._summaries.get(slot)
+            known = statistics_of(self.seen(slot)) if summary is None else _statistics_by(*summary)
+            self._statistics[slot] = known
         return known
 
     def about_to_write(self, address: int) -> None:
@@ -214,7 +217,14 @@ class Ring:
         kept = self._kept[slot]
         if kept is None:
             return
-        self.statistics(slot)
+        if type(kept) is tuple or isinstance(kept, np.ndarray):
+            self.statistics(slot)
+        elif slot not in self._statistics:
+            summary = kept.summary()
+            if summary is None:
+                self.statistics(slot)
+            else:
+                self._summaries[slot] = (*summary, kept.shape, kept.dtype)
         self._kept[slot] = None
         for part in kept if type(kept) is tuple else (kept,):
             self.used -= part.nbytes
@@ -222,9 +232,15 @@ class Ring:
                 self._forget(part.handle.ptr(), slot)
 
     def _forget(self, address: int, slot: int) -> None:
-        left = tuple(other for other in _listed(self._views.pop(address, ())) if other != slot)
-        if left:
-            self._views[address] = left
+        slots = self._views.pop(address, slot)
+        if slots != slot:
+            self._views[address] = tuple(other for other in _listed(slots) if other != slot)
+
+
+def _statistics_by(
+    low: float, high: float, mean: float, zeros: int, size: int, shape: tuple[int, ...], dtype: str
+) -> Statistics:
+    return Statistics(shape, dtype, low, high, mean, 0, 0, zeros, size)
 
 
 def _owned(kept: Any) -> Any:
