@@ -125,16 +125,14 @@ def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: 
         append(frame.f_lasti)
         last = frame
         if key not in library and is_users(code):
-            outside = None
             break
         frame = frame.f_back
+    if frame is None or frame is not end:
+        outside = None
     else:
-        if frame is None:
-            outside = None
-        else:
-            last = frame
-            append(id(outside))
-            _around[id(outside)] = outside  # type: ignore[assignment]
+        last = frame
+        append(id(outside))
+        _around[id(outside)] = outside  # type: ignore[assignment]
     found = _places.get(tuple(trail))
     if found is None:
         found = _places[tuple(trail)] = _place(first, last, without, outside)

@@ -304,9 +304,12 @@ class Recorder(Listener):
 
     def _inputs(self, inputs: tuple[Value, ...], where: Place) -> tuple[int, ...]:
         """The numbers of nodes that are used; data that was written in place since it was last seen is noted."""
-        numbers, stamps = [], self._stamps
+        numbers, stamps, known = [], self._stamps, self.trace.by_id
         for x in inputs:
-            number, data = self._seen(x, where).number, x.cached_data
+            record, data = known.get(id(x)), x.cached_data
+            if record is None or record.ref() is not x:  # type: ignore[misc]
+                record = self._seen(x, where)
+            number = record.number
             if number in stamps and data is not None and not _is_stale(data) and stamp(data) != stamps[number]:
                 self._event("written", where, number, data=data)
             numbers.append(number)
