@@ -344,8 +344,7 @@ PyObject* view_summary(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     const View& view = as_view(self)->view;
     const std::int64_t size = view.size();
-    const bool floats = view.dtype() == DType::kFloat32 || view.dtype() == DType::kFloat64;
-    if (!floats || size == 0) Py_RETURN_NONE;
+    if (view.dtype() != DType::kFloat32 || size == 0) Py_RETURN_NONE;
     const Summary found = summarize(view);
     if (!found.is_finite) Py_RETURN_NONE;
     return Py_BuildValue("(dddLL)", found.minimum, found.maximum, found.mean,
@@ -371,7 +370,7 @@ PyMethodDef view_methods[] = {
     {"as_numpy", view_as_numpy, METH_NOARGS,
      "A read-only NumPy array over the same memory, which it keeps alive. No copy."},
     {"summary", view_summary, METH_NOARGS,
-     "Minimum, maximum, mean, zeros and size; None unless all are finite floats."},
+     "Minimum, maximum, mean, zeros and size; None unless all are finite float32."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef view_getters[] = {

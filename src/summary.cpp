@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 namespace needle {
 namespace {
@@ -11,20 +12,19 @@ namespace {
 constexpr std::int64_t kPiece = 1024;
 constexpr std::int64_t kLanes = 8;  // side by side, so that no addition waits for the one before
 
-template <typename T>
 struct Totals {
-  T minimum = std::numeric_limits<T>::infinity();
-  T maximum = -std::numeric_limits<T>::infinity();
+  float minimum = std::numeric_limits<float>::infinity();
+  float maximum = -std::numeric_limits<float>::infinity();
   double sum = 0;
   std::int64_t zeros = 0;
 
-  void add(const T* x, std::int64_t n, std::int64_t stride) {
+  void add(const float* x, std::int64_t n, std::int64_t stride) {
     while (n > 0) {
       const std::int64_t piece = std::min(n, stride == 1 ? kPiece : kLanes);
       if (stride == 1) {
         add_piece(x, piece);
       } else {
-        T gathered[kLanes];
+        float gathered[kLanes];
         for (std::int64_t i = 0; i < piece; ++i) gathered[i] = x[i * stride];
         add_piece(gathered, piece);
       }
@@ -34,8 +34,8 @@ struct Totals {
   }
 
  private:
-  void add_piece(const T* x, std::int64_t n) {
-    T low[kLanes], high[kLanes], total[kLanes] = {};
+  void add_piece(const float* x, std::int64_t n) {
+    float low[kLanes], high[kLanes], total[kLanes] = {};
     std::int32_t empty[kLanes] = {};
     std::fill_n(low, kLanes, minimum);
     std::fill_n(high, kLanes, maximum);
@@ -65,8 +65,7 @@ struct Totals {
 
 // What lies behind index `x` of the axes before `axis`; the `dense` last axes follow each other in
 // memory.
-template <typename T>
-void add_rows(const View& view, int axis, int dense, const T* x, Totals<T>& totals) {
+void add_rows(const View& view, int axis, int dense, const float* x, Totals& totals) {
   if (axis == view.ndim - dense) {
     std::int64_t n = 1;
     for (int inner = axis; inner < view.ndim; ++inner) n *= view.shape[inner];
@@ -91,20 +90,14 @@ int dense_axes(const View& view) {
 }  // namespace
 
 Summary summarize(const View& view) {
-  Summary summary{};
-  dispatch_float("summary", view.dtype(), [&](auto element) {
-    using T = decltype(element);
-    Totals<T> totals;
-    add_rows(view, 0, dense_axes(view), static_cast<const T*>(view.data<T>()), totals);
-    // A NaN is in the sum, and in neither extreme.
-    summary.is_finite =
-        std::isfinite(totals.minimum) && std::isfinite(totals.maximum) && std::isfinite(totals.sum);
-    summary.minimum = static_cast<double>(totals.minimum);
-    summary.maximum = static_cast<double>(totals.maximum);
-    summary.mean = totals.sum / static_cast<double>(view.size());
-    summary.zeros = totals.zeros;
-  });
-  return summary;
+  if (view.dtype() != DType::kFloat32) throw std::invalid_argument("summary takes float32");
+  Totals totals;
+  add_rows(view, 0, dense_axes(view), view.data<float>(), totals);
+  // A NaN is in the sum, and in neither extreme.
+  const bool is_finite =
+      std::isfinite(totals.minimum) && std::isfinite(totals.maximum) && std::isfinite(totals.sum);
+  return {is_finite, totals.minimum, totals.maximum, totals.sum / static_cast<double>(view.size()),
+          totals.zeros};
 }
 
 }  // namespace needle

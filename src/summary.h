@@ -16,7 +16,7 @@ struct Summary {
   std::int64_t zeros;
 };
 
-// For float32 and float64, and at least one element; throws std::invalid_argument for others.
+// Of a view of float32 with at least one element; throws std::invalid_argument for other dtypes.
 Summary summarize(const View& view);
 
 }  // namespace needle

@@ -311,12 +311,11 @@ class TestSetitem:
 
 
 @pytest.mark.parametrize("device", [nd.cpu(), nd.cpu_numpy()], ids=str)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_view_sums_up_its_elements_as_numpy_does(device: nd.Device, dtype: str) -> None:
+def test_a_view_sums_up_its_elements_as_numpy_does(device: nd.Device) -> None:
     values = np.random.default_rng(0).standard_normal((7, 5, 300)).round(1)
-    array = nd.array(values, device=device, dtype=dtype)
+    array = nd.array(values, device=device)
     views = [array, array.permute((2, 0, 1)), array[1:6:2, :, 3:], array[0, 0, :1], array.flip((2,))]
-    views += [nd.array([[2.0], [0.0]], device=device, dtype=dtype).broadcast_to((2, 9)), array.sum()]
+    views += [nd.array([[2.0], [0.0]], device=device).broadcast_to((2, 9)), array.sum()]
     for view in views:
         low, high, mean, zeros, size = view._view.summary()
         elements = view.numpy()
@@ -326,9 +325,11 @@ def test_a_view_sums_up_its_elements_as_numpy_does(device: nd.Device, dtype: str
 
 
 @pytest.mark.parametrize("device", [nd.cpu(), nd.cpu_numpy()], ids=str)
-def test_a_view_that_is_not_all_finite_floats_is_not_summed_up(device: nd.Device) -> None:
-    for values, dtype in [([1, np.nan], "float32"), ([np.inf, 0], "float64"), ([[]], "float32"), ([1, 2], "int32")]:
-        assert nd.array(values, device=device, dtype=dtype)._view.summary() is None
+def test_a_view_that_is_not_all_finite_float32_is_not_summed_up(device: nd.Device) -> None:
+    for values in ([1, np.nan], [np.inf, 0], [[]]):
+        assert nd.array(values, device=device)._view.summary() is None
+    for dtype in ("float64", "int32", "bool"):
+        assert nd.array([1, 0], device=device, dtype=dtype)._view.summary() is None
     many = np.ones(3000)
     many[1717] = np.nan
     assert nd.array(many, device=device)._view.summary() is None

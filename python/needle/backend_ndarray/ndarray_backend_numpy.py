@@ -136,9 +136,9 @@ class View:
         return array
 
     def summary(self) -> tuple[float, float, float, int, int] | None:
-        """Return minimum, maximum, mean, zeros and size; None unless all are finite floats."""
+        """Return minimum, maximum, mean, zeros and size; None unless all are finite float32."""
         values = self.as_numpy()
-        if values.dtype.kind != "f" or values.size == 0 or not np.isfinite(values).all():
+        if values.dtype != np.float32 or values.size == 0 or not np.isfinite(values).all():
             return None
         zeros = values.size - int(np.count_nonzero(values))
         return float(values.min()), float(values.max()), float(values.mean(dtype="float64")), zeros, values.size
