@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..autograd import TensorTuple, Value, find_topo_sort
+from ..autograd import TensorTuple, Value
 from ..changes import FREED
 from ..display import attributes
 from ..nn.module import Module, Parameter
 from .names import given_name
+from .order import inputs_first
 
 #: Fill colours of the kinds of nodes, on which black text is readable.
 COLOURS = {"op": "#dbeafe", "parameter": "#fde68a", "variable": "#fef3c7", "constant": "#e5e7eb"}
@@ -116,7 +117,7 @@ def read(tensor: Any, model: Any = None, max_nodes: int | None = None) -> Graph:
             raise TypeError(f"a graph is drawn of Tensors, not of a {type(x).__name__}")
     if max_nodes is not None and max_nodes < 1:
         raise ValueError(f"max_nodes must be at least 1; got {max_nodes}")
-    order = find_topo_sort(outputs, _Freed())
+    order = inputs_first(outputs, _Freed())
     kept = order if max_nodes is None or len(order) <= max_nodes else _nearest(outputs, order, max_nodes)
     names = names_of(model)
     numbers = {id(node): number for number, node in enumerate(order, 1)}

@@ -17,8 +17,8 @@ from ..changes import Stale
 from ..display import attributes
 from ..listening import Known, Listener, listening
 from ..places import Place, Within, here
-from ..reverse import find_topo_sort
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
+from .order import inputs_first
 from .records import CONSUMER, INPUTS, KIND, NODE, Node, Row, cut
 from .trace import Trace
 
@@ -324,7 +324,7 @@ class Recorder(Listener):
         if known is not None:
             return known
         if node.inputs:
-            for x in find_topo_sort([node], self.trace):
+            for x in inputs_first([node], self.trace):
                 if x is not node and x not in self.trace:
                     self._appeared(x, where, x.cached_data)
         return self._appeared(node, where, node.cached_data if data is _PRESENT else data)

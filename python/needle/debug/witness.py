@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..autograd import Op, Tensor, Value, find_topo_sort
+from ..autograd import Op, Tensor, Value
 from ..backend_selection import as_array
 from ..listening import Listener
 from ..modes import enable_grad
@@ -120,10 +120,12 @@ class Pass:
 
 def _reached(loss: Value) -> set[Value]:
     """What gradients of the loss can come to: nothing that lies behind a node without a gradient."""
-    reached = {loss}
-    for node in reversed(find_topo_sort([loss])):
-        if node in reached and node.requires_grad:
-            reached.update(node.inputs)
+    reached, waiting = {loss}, [loss]
+    while waiting:
+        node = waiting.pop()
+        new = [x for x in node.inputs if x not in reached] if node.requires_grad else []
+        reached.update(new)
+        waiting += new
     return reached
 
 
