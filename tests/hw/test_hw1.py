@@ -1,0 +1,291 @@
+"""hw1: the handout, the tests and the kept answers fit together, and what the handout shows is what happens."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hw.assignment import FunctionName, load
+from hw.functions import find, replaced
+from hw.releasing import release
+
+PROJECT = Path(__file__).parents[2]
+HW1 = PROJECT / "hw" / "hw1"
+ASSIGNMENT = load("hw1", PROJECT)
+HANDOUT = (HW1 / "README.md").read_text(encoding="utf-8")
+WALK = FunctionName("python/needle/reverse.py", "compute_gradient_of_variables")
+TEN_LINES = """    shares = {output_tensor: [out_grad]}
+    for node in reversed(find_topo_sort([output_tensor])):
+        if node not in shares:
+            continue
+        adjoint = sum_node_list(shares[node])
+        if node.is_leaf() or node.keeps_grad:
+            node.grad = in_dtype_of(node, adjoint)
+        if node.op is None:
+            continue
+        for x, share in zip(node.inputs, node.op.gradient_as_tuple(adjoint, node)):
+            if share is not None and x.requires_grad:
+                shares.setdefault(x, []).append(share)
+"""
+
+
+# The Python of these tests may have another Needle installed; a tree's own Python has none.
+PREFER = """
+import runpy, sys
+from pathlib import Path
+from hw import trees
+trees.prefer(Path.cwd())
+sys.argv.pop(0)
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+def run(tree, module, *arguments, typed=""):
+    """What ``python -m module`` prints in a tree."""
+    done = subprocess.run(
+        [sys.executable, "-c", PREFER, module, *arguments],
+        cwd=tree,
+        env=os.environ | {"NEEDLE_BACKEND": "np", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(tree)},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def run_program(tree, program):
+    """What a program prints that is saved in a tree."""
+    (tree / "program.py").write_text(program, encoding="utf-8")
+    return run(tree, "program")
+
+
+def pytest_in(tree, *arguments):
+    return run(tree, "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    tree = tmp_path_factory.mktemp("hw1") / "fresh"
+    release(ASSIGNMENT, PROJECT, tree)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """A tree in which all is solved, and the walk in a student's ten lines."""
+    tree = tmp_path_factory.mktemp("hw1") / "solved"
+    release(ASSIGNMENT, PROJECT, tree, [task.name for task in ASSIGNMENT.tasks])
+    write(tree, WALK, TEN_LINES)
+    return tree
+
+
+def write(tree, function, body):
+    path = tree / function.file
+    text = path.read_text(encoding="utf-8")
+    (known,) = find(text, function)
+    path.write_text(replaced(text, [(known.body, known.end, body)]), encoding="utf-8")
+
+
+def functions_of(path):
+    """The tests of a file, by name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name.startswith("test_")}
+
+
+def answers(kind):
+    return [path for path in sorted((HW1 / kind).rglob("*.py")) if path.name != "__init__.py"]
+
+
+# The files ------------------------------------------------------------------------------------------------------------
+
+
+def test_there_are_a_hundred_points():
+    assert sum(task.points for task in ASSIGNMENT.tasks) == 70
+    assert sum(task.hidden_points for task in ASSIGNMENT.tasks) == 30
+
+
+@pytest.mark.parametrize("task", ASSIGNMENT.tasks, ids=lambda task: task.name)
+def test_every_test_has_a_hint_and_several_cases_or_a_reason(task):
+    assert len(task.hints) >= 2
+    for kind in ("tests", "hidden"):
+        tests = functions_of(HW1 / kind / f"test_{task.name}.py")
+        assert len(tests) >= 3
+        for test in tests.values():
+            decorators = [ast.unparse(each) for each in test.decorator_list]
+            assert any(each.startswith("hint(") for each in decorators), test.name
+        names = {name for test in tests.values() for name in ast.unparse(test).split("(")}
+        assert any("same" in name or "check" in name or "compare" in name for name in names)
+
+
+def test_the_handout_names_every_task_its_points_and_its_functions():
+    for task in ASSIGNMENT.tasks:
+        points = task.points + task.hidden_points
+        heading = f"## Task {task.number}: `{task.name}` ({points:g} points)"
+        assert heading in HANDOUT
+        part = HANDOUT.partition(heading)[2].partition("\n## ")[0]
+        for function in task.functions:
+            for word in function.name.split("."):
+                assert re.search(rf"\b{word}\b", part), f"{task.name}: {word}"
+        anchor = f"#task-{task.number}-{task.name}-{points:g}-points"
+        assert f"[{task.name}]({anchor}) | {task.points:g} + {task.hidden_points:g}" in HANDOUT
+
+
+def test_the_handout_says_how_long_it_takes_and_what_is_handed_in():
+    assert f"**{ASSIGNMENT.hours:g} hours**" in HANDOUT
+    for file in ASSIGNMENT.files:
+        assert f"`{file}`" in HANDOUT
+
+
+def test_wrong_answers_are_kept_for_every_task():
+    kept = {task.name: answers(f"wrong/{task.name}") for task in ASSIGNMENT.tasks}
+    assert min(map(len, kept.values())) >= 3
+    assert sum(map(len, kept.values())) >= 25
+    assert {path.name for path in (HW1 / "wrong").iterdir() if path.name != "__pycache__"} == set(kept)
+
+
+def test_kept_answers_say_what_they_are_and_replace_functions_of_a_task():
+    owner = {function: task.name for task in ASSIGNMENT.tasks for function in task.functions}
+    for path in (*answers("wrong"), *answers("right")):
+        source = path.read_text(encoding="utf-8")
+        module = ast.parse(source)
+        assert (ast.get_docstring(module) or "").endswith("."), path
+        (file,) = re.findall(r'^FILE = "(.*)"$', source, re.MULTILINE)
+        defined = [x for x in module.body if isinstance(x, (ast.FunctionDef, ast.ClassDef))]
+        names = [
+            x.name if isinstance(x, ast.FunctionDef) else f"{x.name}.{f.name}" for x in defined for f in methods(x)
+        ]
+        tasks = {owner[FunctionName(file, name)] for name in names}
+        assert tasks and (path.parts[-3] != "wrong" or tasks == {path.parent.name}), path
+
+
+def methods(definition):
+    return definition.body if isinstance(definition, ast.ClassDef) else [definition]
+
+
+# What happens ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_library_passes_all_tests():
+    assert " passed" in (said := pytest_in(PROJECT, "hw/hw1/tests", "hw/hw1/hidden")), said
+    assert "failed" not in said and "error" not in said, said
+
+
+def test_no_case_passes_on_a_fresh_tree_and_each_names_a_task(fresh):
+    said = pytest_in(fresh, "hw/hw1/tests", "--tb=line")
+    assert " passed" not in said, said
+    failed = int(re.search(r"(\d+) failed", said)[1])
+    causes = re.findall(r"^E +NotImplementedError: hw1, task (\w+): ", said, re.MULTILINE)
+    assert failed > 200 and len(causes) == failed, said
+    assert {task.name for task in ASSIGNMENT.tasks} == set(causes)
+
+
+def test_a_fresh_tree_can_be_imported_watched_and_recorded(fresh):
+    program = """
+import warnings
+warnings.simplefilter("error")
+import needle as ndl
+with ndl.debug.record() as trace:
+    a = ndl.Tensor([2.0, 3.0])
+    y = a * a + 1
+print(trace.nodes(op="EWiseMul"))
+ndl.debug.view(trace, "graph.html")
+try:
+    ndl.grad(lambda x: x * x)(3.0)
+except (ImportError, NotImplementedError) as error:
+    print("withheld:", error)
+"""
+    said = run_program(fresh, program)
+    assert "= EWiseMul(#1, #1)" in said and "withheld:" in said, said
+    assert (fresh / "graph.html").stat().st_size > 10_000
+
+
+def test_a_students_walk_can_be_stepped_through(solved):
+    """The session that the handout shows for reverse_mode, and the check that a wrong share is seen."""
+    broken = TEN_LINES.replace("shares.setdefault(x, []).append(share)", "shares[x] = [share]")
+    write(solved, WALK, broken)
+    typed = "break backward op=EWiseAdd\ncontinue\nnext\nadjoint #1\nquit\n"
+    try:
+        checked = run(solved, "hw", "check", "reverse_mode")
+        stepped = run(solved, "hw", "check", "reverse_mode", "--case", "9", "--debug", typed=typed)
+    finally:
+        write(solved, WALK, TEN_LINES)
+    assert "It looks as if only one share is kept, of several." in checked, checked
+    assert "--case 9" in checked
+    assert "hands its input 1, #1 (3,), the adjoint #3 (3,)" in stepped, stepped
+    assert "sum of 2 contributions so far: min 2  max 2  mean 2" in stepped
+    assert "[2. 2. 2.]" in stepped
+
+
+def test_the_programs_in_the_handout_run(solved):
+    blocks = re.findall(r"```python\n(import .*?|from pathlib .*?)```", HANDOUT, re.DOTALL)
+    bias, look, train = blocks
+    assert run_program(solved, bias) == "[3. 3.]\n"
+    assert "MatMul(" in run_program(solved, look) and (solved / "step.html").is_file()
+    said = run_program(solved, train.replace("range(1, 11)", "range(1, 2)"))
+    assert "9000 images to learn, 1000 to test" in said, said
+    assert float(re.search(r"test error (.*)%", said)[1]) < 15
+
+
+def test_the_session_on_broadcasting(solved):
+    (program,) = re.findall(r"```python\n(import needle as ndl\n\nrows .*?)```", HANDOUT, re.DOTALL)
+    (solved / "bias.py").write_text(program, encoding="utf-8")
+    typed = "break op=Summation\ncontinue\ngraph\nbreak backward op=BroadcastTo\ncontinue\nadjoint #1\nquit\n"
+    said = run(solved, "needle.debug", "bias.py", typed=typed)
+    for line in (
+        "       ┌─ #2 (3, 2) float64 = BroadcastTo(#1, shape=(3, 2))",
+        "hands its input 0, #1 (2,), the adjoint #10 (2,)",
+        "sum: min 3  max 3  mean 3",
+    ):
+        assert line in said, said
+        assert line.strip() in HANDOUT
+
+
+def test_the_session_on_infinities(solved):
+    gradient = FunctionName("python/needle/ops/logarithmic.py", "LogSumExp.gradient")
+    path = solved / gradient.file
+    before = path.read_text(encoding="utf-8")
+    first_form = """        from .functions import exp
+
+        (a,) = node.inputs
+        e = exp(a)
+        return self.spread(out_grad / summation(e, self.axes, self.keepdims), a.shape) * e
+"""
+    write(solved, gradient, first_form)
+    try:
+        typed = "until inf\ninputs\nuntil nan\ngraph\nquit\n"
+        said = run(solved, "hw", "check", "logsumexp", "--debug", typed=typed)
+    finally:
+        path.write_text(before, encoding="utf-8")
+    for line in (
+        "[2] made #2 (1, 2) float64 = Exp(#1)",
+        "[13] made #8 (1, 2) float64 = EWiseMul(#7, #2)",
+        "      2 NaN",
+    ):
+        assert line in said, said
+        assert line in HANDOUT
+
+
+def test_the_session_on_a_sign(solved):
+    gradient = FunctionName("python/needle/ops/elementwise.py", "EWiseDiv.gradient")
+    path = solved / gradient.file
+    before = path.read_text(encoding="utf-8")
+    write(solved, gradient, "        a, b = node.inputs\n        return out_grad / b, out_grad * a / (b * b)\n")
+    try:
+        checked = run(solved, "hw", "check", "arithmetic_gradients")
+        typed = "break backward op=EWiseDiv\ncontinue\ngradcheck\nquit\n"
+        said = run(solved, "hw", "check", "arithmetic_gradients", "--debug", typed=typed)
+    finally:
+        path.write_text(before, encoding="utf-8")
+    shown = HANDOUT.partition("\nCase 7")[2].partition("\nSee it again")[0]
+    assert " ".join(shown.split()) in " ".join(checked.split()), checked
+    for line in HANDOUT.splitlines():
+        if line.startswith(("input 0 (1,)", "input 1 (1,)")):
+            assert line in said, said
