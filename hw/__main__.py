@@ -22,6 +22,7 @@ COMMANDS = {
     "grade": ("grading.run", "grade a submission, or a folder of them", "staff"),
     "autograder": ("packing.run_autograder", "make the zip that Gradescope takes", "staff"),
     "verify": ("verifying.run", "grade the graders of an assignment", "staff"),
+    "mutate": ("mutants.run", "look for changes to the solution that no test notices", "staff"),
     "setup": ("trees.run_setup", "make the tree's own Python environment", "student"),
     "build": ("trees.run_build", "compile the C++ into the tree", "student"),
     "check": ("checking.run", "run the tests of a task, or of all", "student"),
@@ -95,7 +96,7 @@ def autograder(sub: argparse.ArgumentParser) -> None:
 def verify(sub: argparse.ArgumentParser) -> None:
     """Arguments of ``verify``."""
     sub.add_argument("assignment", metavar="HW", help="the assignment: hw1")
-    sub.add_argument("--only", metavar="TASK", help="only the wrong solutions of this task")
+    sub.add_argument("--only", metavar="TASK", help="only this task")
 
 
 def check(sub: argparse.ArgumentParser) -> None:
@@ -122,6 +123,7 @@ ARGUMENTS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "grade": grade,
     "autograder": autograder,
     "verify": verify,
+    "mutate": verify,
     "check": check,
     "pack": pack,
 }

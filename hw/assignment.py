@@ -96,16 +96,21 @@ def load(name: str, root: Path) -> Assignment:
         known = ", ".join(p.parent.name for p in sorted((root / "hw").glob(f"*/{TOML}"))) or "none"
         raise UsageError(f"There is no assignment {name} in {root}; there are: {known}.")
     where = f"hw/{name}/{TOML}"
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{where}: {error}") from None
-    assignment = parse(table, where, folder)
+    assignment = parse(read_toml(path, where), where, folder)
     if assignment.name != name:
         raise UsageError(f"{where}: name is {assignment.name!r}, but the folder is {name!r}")
     if not (root / ".needle-hw").exists():
         check_functions(assignment, root, where)
     return assignment
+
+
+def read_toml(path: Path, where: str) -> dict[str, Any]:
+    """What a TOML file holds; `where` names it in errors."""
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{where}: {error}") from None
+    return table
 
 
 def every(root: Path) -> list[Assignment]:

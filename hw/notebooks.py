@@ -12,9 +12,9 @@ from . import UsageError
 from .assignment import Assignment
 
 #: How each notebook begins, after its title: what is where, and when the kernel has to be restarted.
-BEGINNING = """*This is the handout as a notebook. Your code goes into the `.py` files of this folder; here you read, check and try.
-Save a file, and run a cell again: it runs the new code. Restart the kernel (menu Kernel, Restart) when you have added or
-renamed a class, when Tensors that were made before behave as before, or after `python -m hw build`.*
+BEGINNING = """*This is the handout as a notebook. Your code goes into the `.py` files of this folder; here you read,
+check and try. Save a file, and run a cell again: it runs the new code. Restart the kernel (menu Kernel, Restart) when
+you have added or renamed a class, when Tensors that were made before behave as before, or after `python -m hw build`.*
 
 ```python title="On Colab alone: upload the zip of the folder that you were given."
 import sys
