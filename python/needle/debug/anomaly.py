@@ -88,7 +88,7 @@ class _Detector(Listener):
         if node.cached_data is None:
             self.origins[node] = origin_here(self.origins)
         elif node.requires_grad:
-            self.origins[node] = Origin(users_line())
+            self.origins.made(node)
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         kind = fault_of(node.cached_data)

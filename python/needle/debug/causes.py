@@ -11,6 +11,9 @@ from ..backend_selection import NDArray
 
 Array = np.ndarray[Any, Any]
 
+#: So many bytes a device sums up faster than NumPy can be asked.
+SMALL = 1 << 14
+
 
 def arrays_of(data: Any) -> list[Array]:
     """The data of a node (an array or a tuple of them; none if there is no data yet) as NumPy arrays, not copied."""
@@ -43,7 +46,10 @@ def is_bad(array: Array, inf: bool = False) -> bool:
 def fault_of(data: Any) -> str:
     """`fault` of the data of a node, of which nothing need be there; of a tuple, the worst of all arrays."""
     if type(data) is NDArray:
-        return fault(data if isinstance(data, np.ndarray) else data.peek())
+        if isinstance(data, np.ndarray):
+            return fault(data)
+        view = data._view
+        return "" if view.nbytes <= SMALL and view.summary() is not None else fault(data.peek())
     return max((fault(array) for array in arrays_of(data)), default="")
 
 

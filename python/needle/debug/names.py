@@ -24,6 +24,7 @@ from ..places import PACKAGE, is_users
 BY_ASSIGNMENT, BY_MODULE, BY_USER = 1, 2, 3
 
 _given: weakref.WeakKeyDictionary[Value, str] = weakref.WeakKeyDictionary()
+_is_used = False
 
 
 def name(tensor: Value, text: str) -> Any:
@@ -48,7 +49,8 @@ def name(tensor: Value, text: str) -> Any:
         raise TypeError(f"name: only a Tensor gets a name, not a {type(tensor).__name__}")
     if not isinstance(text, str):
         raise TypeError(f"name: a name is a string, not a {type(text).__name__}")
-    _given[tensor] = text
+    global _is_used
+    _given[tensor], _is_used = text, True
     for listener in tuple(listeners):
         tell = getattr(listener, "named", None)
         if tell is not None:
@@ -58,7 +60,7 @@ def name(tensor: Value, text: str) -> Any:
 
 def given_name(tensor: Value) -> str:
     """The name that `name` gave, or an empty string."""
-    return _given.get(tensor, "") if _given else ""  # asked of every node, and hardly any has one
+    return _given.get(tensor, "") if _is_used else ""  # asked of every node, and hardly ever is there one
 
 
 class Assigned(NamedTuple):

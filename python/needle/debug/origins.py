@@ -63,12 +63,21 @@ class Origins:
         self._known: dict[int, tuple[ReferenceType[Value], Origin]] = {}
         self._changed: WeakKeyDictionary[Value, Line] = WeakKeyDictionary()
         self._limit = 1000
+        self._here: dict[Line, Origin] = {}
 
     def __setitem__(self, node: Value, origin: Origin) -> None:
         self._known[id(node)] = ref(node), origin
         if len(self._known) > self._limit:
             self._known = {key: entry for key, entry in self._known.items() if entry[0]() is not None}
             self._limit = max(1000, 2 * len(self._known))
+
+    def made(self, node: Value) -> None:
+        """`node` is made where the program is, for itself."""
+        line = users_line()
+        origin = self._here.get(line)
+        if origin is None:
+            origin = self._here[line] = Origin(line)
+        self[node] = origin
 
     def __len__(self) -> int:
         return len(self._known)
@@ -98,7 +107,7 @@ class Lines(Listener):
 
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
         """Keep the line."""
-        self.origins[node] = Origin(users_line())
+        self.origins.made(node)
 
     def replaced(self, tensor: Value, before: Any) -> None:
         """Keep the line that changed it."""

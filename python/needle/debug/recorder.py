@@ -90,8 +90,8 @@ def _walker(frame: FrameType | None) -> FrameType | None:
 _ANNOUNCE = door.announce.__code__
 
 
-class _Calls(threading.local):
-    """The modules that are being called in this thread."""
+class _Calls:
+    """The modules that are being called in a thread, and the backward walks that it makes."""
 
     def __init__(self) -> None:
         self.open: list[tuple[str, Place]] = []  # their paths, and where they were called; the innermost last
@@ -103,13 +103,20 @@ class _Calls(threading.local):
         self.around: list[Within] = []  # the frames of these calls and walks, the innermost last
 
 
+class _Here(threading.local):
+    """What belongs to the thread that asks."""
+
+    def __init__(self) -> None:
+        self.calls = _Calls()
+
+
 class Recorder(Listener):
     """Writes down in `trace` what it is told."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self._lock = threading.RLock()
-        self._calls = _Calls()
+        self._here = _Here()
         self._stamps: dict[int, Any] = {}
         self._nameless: dict[int, Place] = {}  # where nodes are made that are assigned to nothing, by identity
 
@@ -160,7 +167,7 @@ class Recorder(Listener):
 
     def _is_within_walk(self, where: Place) -> bool:
         """Whether the library's backward walk is at work there, and not an operator of the user's."""
-        walks, events = self._calls.walks, self.trace.events
+        walks, events = self._here.calls.walks, self.trace.events
         return bool(walks) and where.user == events.place_of(events.rows[walks[-1]]).user
 
     def _last(self) -> Row:
@@ -190,7 +197,7 @@ class Recorder(Listener):
     def entered(self, module: Any) -> None:
         """Write it down; the parameters of the outermost module get their paths as names."""
         with self._lock:
-            calls = self._calls
+            calls = self._here.calls
             if not calls.open:
                 calls.outermost = weakref.ref(module)
                 known = calls.parts.get(module)
@@ -208,7 +215,7 @@ class Recorder(Listener):
     def left(self, module: Any, output: Any) -> None:
         """Write it down."""
         with self._lock:
-            known, calls = self.trace.known(output), self._calls
+            known, calls = self.trace.known(output), self._here.calls
             where = calls.open[-1][1] if calls.open else self._place()
             self._event("left", where, None if known is None else known.number, what=type(module).__name__)
             if calls.open:
@@ -222,7 +229,7 @@ class Recorder(Listener):
     def backward_began(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
-            calls, walker = self._calls, _walker(_announcing(sys._getframe(1)))
+            calls, walker = self._here.calls, _walker(_announcing(sys._getframe(1)))
             calls.walks.append(self._walk_event("backward_began", outputs))
             caller = None if walker is None else walker.f_back
             calls.around.append(Within(caller, here(_WATCHING, caller, calls.around[-1] if calls.around else None)))
@@ -231,9 +238,10 @@ class Recorder(Listener):
         """Write it down."""
         with self._lock:
             self._walk_event("backward_ended", outputs)
-            if self._calls.walks:
-                self._calls.walks.pop()
-                self._calls.around.pop()
+            calls = self._here.calls
+            if calls.walks:
+                calls.walks.pop()
+                calls.around.pop()
 
     def _walk_event(self, kind: str, outputs: Sequence[Value]) -> int:
         where = self._place()
@@ -265,7 +273,7 @@ class Recorder(Listener):
 
     def _place(self) -> Place:
         """Where the program is, without the lines of those who watch."""
-        around, frame = self._calls.around, sys._getframe(2)
+        around, frame = self._here.calls.around, sys._getframe(2)
         start = frame.f_back if frame.f_code is _ANNOUNCE else _announcing(frame)
         return here(_WATCHING, start, around[-1] if around else None)
 
@@ -284,7 +292,7 @@ class Recorder(Listener):
         position: int | None = None,
     ) -> int:
         """Note an event, and give its index; a node that it is about has `data` from then on, if any is given."""
-        calls, events = self._calls, self.trace.events
+        calls, events = self._here.calls, self.trace.events
         value = nbytes = None
         if data is not None and node is not None:
             value, nbytes = self.trace.ring.add(data)
@@ -334,14 +342,15 @@ class Recorder(Listener):
         inputs = tuple(self.trace.node(x).number for x in node.inputs)
         record = self._new(node, op, attributes(node.op), inputs, where)
         self._event("seen", where, record.number, data=data)
-        if record.kind == "Parameter" and not record.name and self._calls.open:
-            self._name_by_path(self._calls.outermost())  # it was put into the module since
+        if record.kind == "Parameter" and not record.name and self._here.calls.open:
+            self._name_by_path(self._here.calls.outermost())  # it was put into the module since
         return record
 
     def _new(self, node: Value, op: str, attributes: str, inputs: tuple[int, ...], where: Place) -> Node:
         shape, dtype = _shape_and_dtype(node)
         number = len(self.trace.all_nodes) + 1
-        module = self._calls.open[-1][0] if self._calls.open else ""
+        opened = self._here.calls.open
+        module = opened[-1][0] if opened else ""
         kind = type(node).__name__
         name = given_name(node)
         since, by = len(self.trace.events.rows), BY_USER if name else 0
@@ -361,8 +370,8 @@ class Recorder(Listener):
                 self._nameless[id(where)] = where
         elif found.certain:
             self._name(record, found.name)
-        elif self._calls.open:
-            self._calls.candidates[found.where] = record, found.name
+        elif self._here.calls.open:
+            self._here.calls.candidates[found.where] = record, found.name
 
     def _name(self, record: Node, name: str) -> None:
         """Give the name of a variable, unless a better one is there."""
@@ -372,8 +381,8 @@ class Recorder(Listener):
     def _name_by_path(self, module: Any) -> None:
         """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""
         where = self._place()
-        self._calls.paths = {id(m): path for path, m in module.named_modules()}
-        self._calls.parts[module] = self._calls.paths
+        self._here.calls.paths = {id(m): path for path, m in module.named_modules()}
+        self._here.calls.parts[module] = self._here.calls.paths
         for path, tensor in [*module.named_parameters(), *module.named_buffers()]:
             record = self._seen(tensor, where)
             deeper = record.named_by == BY_MODULE and path.count(".") > record.name.count(".")
