@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from . import UsageError, trees
 from .assignment import Assignment, Table, Task, load, read_toml
-from .functions import FunctionName, find
+from .functions import FunctionName, find, functions
 from .grading import grader
 from .packing import hidden_tests
 from .verifying import Answer, lost_by
@@ -128,10 +128,15 @@ def mutants(task: Task, solution: dict[str, bytes]) -> Iterator[Mutant]:
                 occurrence = 0
                 while (mutated := mutate_code(source, operator, occurrence)) is not None:
                     occurrence += 1
-                    if mutated not in seen and compiles(mutated):
+                    if mutated not in seen and compiles(mutated) and header(mutated) == header(source):
                         seen.add(mutated)
                         line, becomes = difference(source, mutated)
                         yield Mutant(function, within_class(function.name, mutated), line, becomes)
+
+
+def header(source: str) -> str:
+    """Decorators, signature and docstring: what a student is given."""
+    return source[: functions(source, "a mutant.py")[0].body]
 
 
 def compiles(source: str) -> bool:
