@@ -19,14 +19,13 @@ from ..listening import Known, Listener, listening
 from ..places import Place, Within, here
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
 from .order import inputs_first
-from .records import CONSUMER, INPUTS, KIND, NODE, Node, Row, cut
+from .records import CONSUMER, INPUTS, KIND, NODE, PLACE, WIDTH, Node, cut
 from .trace import Trace
 
 if TYPE_CHECKING:
     from ..autograd import Op, Value
 
 _PRESENT = object()
-_NOTHING: Row = ("", *[None] * 13)
 _WATCHING = (str(Path(__file__).parent), door.__file__)
 
 
@@ -125,13 +124,13 @@ class Recorder(Listener):
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
         """Write it down, and its name if it gets one."""
         with self._lock:
-            last, record = self._last(), self.trace.known(node)
-            if record is None or last[NODE] != record.number or last[KIND] != "computed":
+            record = self.trace.known(node)
+            if record is None or self._last(NODE) != record.number or self._last(KIND) != "computed":
                 where = self._place()
                 numbers = self._inputs(inputs, where)
                 record = self._node(node, op, numbers, where)
             else:  # eager mode, where both are told at once
-                numbers, where = last[INPUTS], self.trace.events.place_of(last)
+                numbers, where = self._last(INPUTS), self._last_place()
             record.made = True
             self._event("made", where, record.number, record.op, numbers)
             if not self._is_within_walk(where):
@@ -148,9 +147,9 @@ class Recorder(Listener):
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
         with self._lock:
-            last, by = self._last_share(), self.trace.known(consumer)
-            follows = last is not None and position > 0 and by is not None and last[CONSUMER] == by.number
-            where = self.trace.events.place_of(last) if follows else self._place()  # type: ignore[arg-type]
+            by = self.trace.known(consumer)
+            follows = position > 0 and by is not None and self._follows_share() and self._last(CONSUMER) == by.number
+            where = self._last_place() if follows else self._place()
             by = by or self._seen(consumer, where)
             receiver = self._seen(node, where).number
             given = None if share is None else self._seen(share, where).number
@@ -168,23 +167,25 @@ class Recorder(Listener):
     def _is_within_walk(self, where: Place) -> bool:
         """Whether the library's backward walk is at work there, and not an operator of the user's."""
         walks, events = self._here.calls.walks, self.trace.events
-        return bool(walks) and where.user == events.place_of(events.rows[walks[-1]]).user
+        return bool(walks) and where.user == events.place_at(walks[-1]).user
 
-    def _last(self) -> Row:
-        """The latest event; a row of nothing before the first."""
-        rows = self.trace.events.rows
-        return rows[-1] if rows else _NOTHING
+    def _last(self, field: int) -> Any:
+        """A field of the latest event; None before the first."""
+        flat = self.trace.events.flat
+        return flat[field - WIDTH] if flat else None
 
-    def _last_share(self) -> Row | None:
-        """The latest event, if it is a share, whose place is the same as that of what follows from it."""
-        last = self._last()
-        return last if last[KIND] == "share" else None
+    def _last_place(self) -> Place:
+        """Where the latest event happened."""
+        return self.trace.events.places[self._last(PLACE)]  # type: ignore[no-any-return]
+
+    def _follows_share(self) -> bool:
+        """Whether the latest event is a share, whose place is the same as that of what follows from it."""
+        return self._last(KIND) == "share"  # type: ignore[no-any-return]
 
     def freed(self, node: Value) -> None:
         """Write it down."""
         with self._lock:
-            last = self._last_share()
-            where = self._place() if last is None else self.trace.events.place_of(last)
+            where = self._last_place() if self._follows_share() else self._place()
             self._event("freed", where, node=self._seen(node, where).number)
 
     def replaced(self, tensor: Value, before: Any) -> None:
@@ -258,10 +259,9 @@ class Recorder(Listener):
         record = self.trace.known(node)
         if record is None:
             return None
-        rows, number = reversed(self.trace.events.rows), record.number
-        changed = next((row for row in rows if row[NODE] == number and row[KIND] == "replaced"), None)
-        line = None if changed is None else self.trace.events.place_of(changed).user
-        return Known(record.place.user if record.made else None, number, record.name, line)
+        changed = self.trace.events.about("replaced", record.number)
+        line = self.trace.events.place_at(changed[-1]).user if changed else None
+        return Known(record.place.user if record.made else None, record.number, record.name, line)
 
     def named(self, tensor: Value, text: str) -> None:
         """`needle.debug.name` was called."""
@@ -300,11 +300,11 @@ class Recorder(Listener):
                 self._stamps[node] = stamp(data)
         module = calls.open[-1][0] if calls.open else ""
         walk = calls.walks[-1] if calls.walks else None
-        at, rows = events.numbers.get(id(where)), events.rows
+        at, flat = events.numbers.get(id(where)), events.flat
         if at is None:
             at = events.number_of(where)
-        rows.append((kind, at, node, op, inputs, value, seconds, nbytes, share, consumer, position, walk, module, what))
-        return len(rows) - 1
+        flat += (kind, at, node, op, inputs, value, seconds, nbytes, share, consumer, position, walk, module, what)
+        return len(flat) // WIDTH - 1
 
     def _node(self, node: Value, op: Any, inputs: tuple[int, ...], where: Place) -> Node:
         """The record of a node that is made in the recording, or of one that was lazy when it began."""
@@ -353,7 +353,7 @@ class Recorder(Listener):
         module = opened[-1][0] if opened else ""
         kind = type(node).__name__
         name = given_name(node)
-        since, by = len(self.trace.events.rows), BY_USER if name else 0
+        since, by = len(self.trace.events), BY_USER if name else 0
         of_node = node.requires_grad, module, name, since, by
         record = Node(number, kind, op, attributes, inputs, shape, dtype, where, False, *of_node)
         self.trace.add(node, record)

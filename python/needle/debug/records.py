@@ -103,56 +103,55 @@ class Event:
         return f"{self.kind} {number or self.what}".replace("_", " ")
 
 
-#: A row of `Events`: the fields of an `Event` in order, without the index, and with the number of its place.
-Row = tuple[Any, ...]
+#: The fields of an event in `Events.flat`: those of `Event` without the index, and with the number of the place.
 KIND, PLACE, NODE, INPUTS, VALUE, CONSUMER = 0, 1, 2, 4, 5, 9
+WIDTH = len(Event.__slots__) - 1
 
 
 class Events(Sequence[Event]):
     """The events of a recording, in order.
 
-    They are kept as rows of names and numbers, and become an `Event` when somebody looks: a recording of some
-    thousand objects would cost the program more for the garbage collector than for writing them down.
+    They are kept in one flat list, `WIDTH` entries each, and become an `Event` when somebody looks: many thousand
+    objects would cost the program more for the garbage collector than for writing them down.
     """
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.flat: list[Any] = []
         self.places: list[Place] = []
         self.numbers: dict[int, int] = {}  # of places, by identity
 
     def number_of(self, place: Place) -> int:
-        """The number that stands for a place in a row."""
+        """The number that stands for a place."""
         number = self.numbers.get(id(place))
         if number is None:
             number = self.numbers[id(place)] = len(self.places)
             self.places.append(place)
         return number
 
-    def place_of(self, row: Row) -> Place:
-        """Where it happened."""
-        return self.places[row[PLACE]]
+    def place_at(self, index: int) -> Place:
+        """Where an event happened."""
+        return self.places[self.flat[index * WIDTH + PLACE]]  # type: ignore[no-any-return]
 
     def take(self, event: Event) -> None:
         """Append an event."""
         rest = (getattr(event, name) for name in Event.__slots__[3:])
-        self.rows.append((event.kind, self.number_of(event.place), *rest))
+        self.flat += (event.kind, self.number_of(event.place), *rest)
 
     def move(self, index: int, place: Place) -> None:
         """Say of an event that it happened elsewhere."""
-        row = list(self.rows[index])
-        row[PLACE] = self.number_of(place)
-        self.rows[index] = tuple(row)
+        self.flat[index * WIDTH + PLACE] = self.number_of(place)
 
-    def about(self, kind: str, node: int, before: int | None = None) -> list[Event]:
-        """The events of a kind about a node, of those before the index `before`."""
-        rows = self.rows if before is None else self.rows[:before]
-        return [self[i] for i, row in enumerate(rows) if row[NODE] == node and row[KIND] == kind]
+    def about(self, kind: str, node: int) -> list[int]:
+        """The indices of the events of a kind about a node."""
+        told = zip(self.flat[KIND::WIDTH], self.flat[NODE::WIDTH])
+        return [index for index, (of, about) in enumerate(told) if about == node and of == kind]
 
-    def _event(self, index: int, row: Row) -> Event:
-        return Event(index, row[KIND], self.places[row[PLACE]], *row[2:])
+    def _event(self, index: int) -> Event:
+        kind, place, *rest = self.flat[index * WIDTH : (index + 1) * WIDTH]
+        return Event(index, kind, self.places[place], *rest)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.flat) // WIDTH
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -160,12 +159,11 @@ class Events(Sequence[Event]):
     def __getitem__(self, index: slice) -> Listing: ...
     def __getitem__(self, index: int | slice) -> Event | Listing:
         if isinstance(index, slice):
-            return Listing(self._event(i, self.rows[i]) for i in range(*index.indices(len(self.rows))))
-        row = self.rows[index]
-        return self._event(index if index >= 0 else len(self.rows) + index, row)
+            return Listing(map(self._event, range(*index.indices(len(self)))))
+        return self._event(range(len(self))[index])
 
     def __iter__(self) -> Iterator[Event]:
-        return (self._event(i, row) for i, row in enumerate(self.rows))
+        return map(self._event, range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)

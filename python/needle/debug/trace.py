@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Value
 from ..backend_selection import NDArray
 from ..places import Line
-from .records import NODE, VALUE, Events, Listing, Node, cut, shortened
+from .records import NODE, VALUE, WIDTH, Events, Listing, Node, cut, shortened
 from .values import Ring, Statistics, bytes_of
 
 if TYPE_CHECKING:
@@ -143,9 +143,10 @@ class Trace:
     @property
     def valued(self) -> dict[int, list[tuple[int, int]]]:
         """By node: since which event it had which value. It is looked up when it is asked for, not while recording."""
-        for index, row in enumerate(self.events.rows[self._valued_up_to :], self._valued_up_to):
-            if row[VALUE] is not None:
-                self._valued.setdefault(row[NODE], []).append((index, row[VALUE]))
+        new = self.events.flat[self._valued_up_to * WIDTH :]
+        for index, (node, value) in enumerate(zip(new[NODE::WIDTH], new[VALUE::WIDTH]), self._valued_up_to):
+            if value is not None:
+                self._valued.setdefault(node, []).append((index, value))
         self._valued_up_to = len(self.events)
         return self._valued
 
@@ -206,7 +207,8 @@ class Trace:
             If the recording has no such node.
         """
         node = self.node(which)
-        received = self.events.about("share", node.number, None if at is None else at + 1)
+        shares = self.events.about("share", node.number)
+        received = [self.events[index] for index in shares if at is None or index <= at]
         last = [event for event in received if event.walk == received[-1].walk]
         total: Any = None
         for event in last:
