@@ -23,10 +23,12 @@ help:  ## this list
 
 build: $(VENV)/built  ## install Needle from this tree (Python edits count at once) and compile the C++ if it changed
 
+# Tests that run whole submissions take as long as all others together: .ci/run does them (pytest -m grading).
 # What fails runs once more with pytest's rewritten assertions, which show values; rewriting all takes ten seconds.
 PYTEST := $(BIN)/python -m pytest -q
 test: build  ## run all tests
-	$(PYTEST) --assert=plain --numprocesses auto $(ARGS) || { $(PYTEST) --last-failed $(ARGS); exit 1; }
+	$(PYTEST) --assert=plain --numprocesses auto -m "not grading" $(ARGS) || \
+	  { $(PYTEST) --last-failed -m "not grading" $(ARGS); exit 1; }
 	NEEDLE_BACKEND=np $(PYTEST) --assert=plain --numprocesses auto $(ARGS) $(ON_NUMPY) || \
 	  { NEEDLE_BACKEND=np $(PYTEST) --last-failed $(ARGS) $(ON_NUMPY); exit 1; }
 

@@ -157,7 +157,9 @@ def main(arguments: list[str]) -> int:
                 return status
         module, _, function = args.handler.partition(".")
         handler: Callable[[argparse.Namespace], int] = getattr(import_module(f"hw.{module}"), function)
-        return handler(args)
+        status = handler(args)
+        sys.stdout.flush()
+        return status
     except UsageError as error:
         print(folded(str(error)), file=sys.stderr)
         return 2
@@ -166,6 +168,15 @@ def main(arguments: list[str]) -> int:
             raise
         print(end.code, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name not in ("numpy", "pytest"):
+            raise
+        help = "run `python -m hw setup`" if trees.manifest(trees.root()) else "pip install 'needle-dl[hw]'"
+        print(folded(f"{error.name} is not installed for {sys.executable}: {help}"), file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # of `check | head`; Python would complain of it once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

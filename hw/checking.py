@@ -297,6 +297,7 @@ def debug(assignment: Assignment, task: Task, tree: Path, args: argparse.Namespa
     if args.debug:
         from needle.debug.entering import run as run_under_debugger
 
+        trees.count_as_students(tree)
         return run_under_debugger("pytest", arguments, is_module=True, commands=("step",))
     import pytest
 

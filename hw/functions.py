@@ -11,6 +11,7 @@ import io
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -67,17 +68,23 @@ def functions(text: str, file: str) -> list[Function]:
     UsageError
         If the source has a syntax error.
     """
+    return list(parsed(text, file))
+
+
+@lru_cache(maxsize=256)  # every command reads the same few dozen files, some of them for each assignment
+def parsed(text: str, file: str) -> tuple[Function, ...]:
+    """What `functions` gives."""
     if file.endswith(CPP):
         from .cpp import cpp_functions
 
-        return cpp_functions(text)
+        return tuple(cpp_functions(text))
     try:
         module = ast.parse(text)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise UsageError(f"{file}{f', line {line}' if line else ''}: syntax error: {error.args[0]}") from None
     lines = Lines(text)
-    return [python_function(lines, name, node) for name, node in definitions(module.body)]
+    return tuple(python_function(lines, name, node) for name, node in definitions(module.body))
 
 
 def find(text: str, wanted: FunctionName) -> list[Function]:

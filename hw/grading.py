@@ -23,8 +23,9 @@ from .checking import failure
 from .grades import HIDDEN, PUBLIC, Grade, Outcome, line_of, table, write_csv, write_results
 from .images import Image, compile_tree, read_image, remove, with_files, written
 from .packing import hidden_tests
+from .prepared import Pool
 from .processes import Limits
-from .releasing import release
+from .releasing import release, tool_files
 from .running import Case, Report, bare_environment, can_run_as, run_tests
 from .submissions import Submission, assignment_of, read_submission
 from .suspicions import suspicions
@@ -36,6 +37,8 @@ LEAST_TIME, TIMES_SOLUTION = 10.0, 10.0
 BUDGET = 420.0
 SOLUTION_TIME = 200.0
 BUILD_LIMITS, BUILD_TIME = Limits(memory=4 << 30, file_size=1 << 30), 200.0
+#: Trees are written to memory if this much is free there: a container has less, and shares it with what runs.
+LEAST_ROOM = 1 << 30
 #: As whom root runs what it does not trust; no account of this number is needed.
 STRANGER = 60999
 
@@ -82,13 +85,25 @@ def chosen(given: str | None, path: Path, root: Path) -> Assignment:
 def grader(assignment: Assignment, root: Path, hidden: Path | None) -> Iterator[Grader]:
     """A grader with a workplace, which is removed at the end."""
     mask = os.umask(0o022)
-    workplace = Path(tempfile.mkdtemp(prefix="needle-grade-")).resolve()
+    workplace = Path(tempfile.mkdtemp(prefix="needle-grade-", dir=place_for_trees())).resolve()
+    tool = {name: (root / name).read_bytes() for name in tool_files(root)}
+    prepared = Pool(tool, bare_environment(workplace, assignment.backend, workplace), workplace)
     try:
         workplace.chmod(0o711)
-        yield Grader(assignment, root, hidden, workplace)
+        yield Grader(assignment, root, hidden, workplace, prepared)
     finally:
+        prepared.close()
         os.umask(mask)
         remove(workplace)
+
+
+def place_for_trees() -> str | None:
+    """Where trees are written: in memory, if there is a place for them; None for where temporary files go."""
+    shared = "/dev/shm"
+    if not (sys.platform == "linux" and os.access(shared, os.W_OK | os.X_OK)):
+        return None
+    found = os.statvfs(shared)
+    return shared if found.f_bavail * found.f_frsize > LEAST_ROOM and not found.f_flag & os.ST_NOEXEC else None
 
 
 class Grader:
@@ -103,6 +118,8 @@ class Grader:
         The folder of hidden tests.
     workplace : Path
         An empty folder, which other users can pass through but not list.
+    prepared : Pool
+        What runs the tests.
 
     Raises
     ------
@@ -110,8 +127,10 @@ class Grader:
         If the solution itself does not pass, or a test compares nothing.
     """
 
-    def __init__(self, assignment: Assignment, root: Path, hidden: Path | None, workplace: Path) -> None:
-        self.assignment, self.workplace = assignment, workplace
+    def __init__(
+        self, assignment: Assignment, root: Path, hidden: Path | None, workplace: Path, prepared: Pool
+    ) -> None:
+        self.assignment, self.workplace, self.prepared = assignment, workplace, prepared
         self.limits = Limits(user=STRANGER) if can_run_as(STRANGER, workplace) else Limits()
         self.folder = f"hw/{assignment.name}"
         self.hidden: Image = {}
@@ -175,6 +194,7 @@ class Grader:
                 seconds=seconds,
                 limits=self.limits,
                 transcript=True,
+                start=self.prepared.run,
             )
 
     def build(self, tree: Path) -> str:

@@ -12,12 +12,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import cache_from_source
 from pathlib import Path, PurePosixPath
 
 from . import trees
 
 #: The files of a tree, by their paths.
 Image = dict[str, bytes]
+#: What sources were compiled to, None if they could not be; which file it is, Python notes when it imports one.
+compiled: dict[bytes, bytes | None] = {}
 
 
 def read_image(tree: Path) -> Image:
@@ -35,7 +38,13 @@ def compile_tree(tree: Path) -> None:
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for folder in ("python", "hw"):
         for path in (tree / folder).rglob("*.py"):
-            py_compile.compile(str(path), quiet=2, invalidation_mode=mode)
+            source, target = path.read_bytes(), Path(cache_from_source(str(path)))
+            if source not in compiled:
+                py_compile.compile(str(path), quiet=2, invalidation_mode=mode)
+                compiled[source] = target.read_bytes() if target.exists() else None
+            elif (content := compiled[source]) is not None:
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(content)
 
 
 def with_files(image: Image, files: Mapping[str, bytes]) -> Image:

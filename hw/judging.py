@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,7 @@ import _pytest.runner
 import numpy as np
 import pytest
 
-from . import records, testing, trees
+from . import UsageError, records, testing, trees
 
 #: Plugins of pytest that take time at every start, and that no test of an assignment needs.
 UNUSED = """
@@ -38,6 +39,8 @@ UNUSED = """
 LONGEST_TEXT = 4000
 #: The longest line of source in a failure.
 LONGEST_LINE = 72
+#: How many places in the tree are shown that an error came through.
+MOST_PLACES = 4
 #: Larger values than this are not compared.
 LARGEST_VALUE = 8 << 20
 
@@ -139,12 +142,19 @@ class Judge:
         self.send, self.tree = send, tree
         self.only, self.skip = instructions["only"], set(instructions["skip"])
         self.names: dict[str, str] = {}
+        self.task = ""  # that is tested now
+        self.submitted: frozenset[str] = frozenset()  # the files that students edit
+        self.writes: dict[str, str] = {}  # the functions that they write, and of which task each is
         self.broken = self.interrupted = False
         self.begun = 0.0
         self.ended: dict[str, Any] = {}
         if instructions["transcript"]:
             testing.observers.append(self.compared)
         self.witness = Witness()
+        with suppress(UsageError):
+            released = trees.manifest(tree) or {}
+            self.submitted = frozenset(released.get("submitted", ()))
+            self.writes = dict(released.get("blank", {}))
 
     def import_library(self, names: list[str]) -> None:
         """Import what every test needs; what goes wrong here is not the fault of a single test."""
@@ -213,6 +223,7 @@ class Judge:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Report that a case begins."""
         self.ended = {"event": "end", "case": self.names[item.nodeid], "outcome": "failed", "text": "", "printed": ""}
+        self.task = item.path.stem.removeprefix("test_")
         self.send({"event": "start", "case": self.names[item.nodeid]})
         random.seed(0)
         np.random.seed(0)
@@ -255,16 +266,32 @@ class Judge:
         return (self.where(error.__traceback__) + said)[:LONGEST_TEXT]
 
     def where(self, tb: TracebackType | None) -> str:
-        """The last places inside the tree that an error came through."""
-        places = []
+        """Some of the places inside the tree that an error came through: the student's own, and the last ones.
+
+        The student's own are the innermost in a function of this task, and in a file that students edit.
+        """
+        places: list[str] = []
+        in_task = in_file = None
         for frame, number in traceback.walk_tb(tb):
             file = frame.f_code.co_filename
             if self.inside(file) and Path(file) != Path(testing.__file__):
                 line = linecache.getline(file, number).strip()
                 line = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 3]}..."
-                name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
-                places.append(f"{self.relative(file)}:{number} in {name}\n    {line}\n")
-        return "".join(places[-4:])
+                name, relative = getattr(frame.f_code, "co_qualname", frame.f_code.co_name), self.relative(file)
+                if self.writes.get(f"{relative}:{name}") == self.task:
+                    in_task = len(places)
+                if relative in self.submitted:
+                    in_file = len(places)
+                places.append(f"{relative}:{number} in {name}\n    {line}\n")
+        shown: set[int] = set()
+        for each in (in_task, in_file, *reversed(range(len(places)))):
+            if each is not None and len(shown) < MOST_PLACES:
+                shown.add(each)
+        text = ""
+        for each in sorted(shown):
+            text += "...\n" if text and each - 1 not in shown else ""
+            text += places[each]
+        return text
 
     def inside(self, file: str) -> bool:
         """Whether a file belongs to the tree."""

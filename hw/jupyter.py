@@ -34,6 +34,7 @@ def begin() -> None:
     if error:
         raise UsageError(error)
     needle = importlib.import_module("needle")
+    trees.count_as_students(tree)
     print(
         f"{released['assignment']} in {tree}; Needle {needle.__version__} from {os.path.dirname(str(needle.__file__))}"
     )

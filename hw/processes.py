@@ -4,7 +4,8 @@ Student's code may loop, allocate without end, print without end, start processe
 signal that can be ignored. `run` gives a command a time limit, and, where the system has them, limits of memory, file
 size and processes. With limits on Linux, a *warden* stands between: a small process that adopts whatever its
 descendants leave behind (PR_SET_CHILD_SUBREAPER), so that it finds all of them, also those that moved to another
-session, and kills them. Elsewhere the process group is killed, and what left the group survives.
+session, and kills them; `hw.prepared` has wardens that stay, and fork. Elsewhere the process group is killed, and what
+left the group survives.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import ceil
@@ -102,7 +103,7 @@ def run(
     if limits is not None and seconds is not None:
         seconds *= BY_CLOCK
     process = start(command, cwd, env, **options)
-    pipes = Pipes(process, input, keep)
+    pipes = Pipes.of(process, input, keep)
     try:
         wait_for(process, 1e6 if seconds is None else seconds)
         timed_out = process.poll() is None
@@ -121,17 +122,23 @@ def start(command: Sequence[str], cwd: Path, env: Mapping[str, str], **options: 
 class Pipes:
     """Feeds a process, and reads what it writes: the first `keep` bytes of output, both ends of the errors."""
 
-    def __init__(self, process: subprocess.Popen[bytes], input: bytes, keep: int) -> None:
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    def __init__(self, ends: Sequence[IO[bytes]], input: bytes, keep: int) -> None:
+        feed, output, errors = ends
         self.keep, self.flooded = keep, False
         self.read, self.first, self.last = bytearray(), bytearray(), bytearray()
-        jobs = [(self.read_output, process.stdout), (self.read_errors, process.stderr)]
-        self.threads = [threading.Thread(target=job, args=(pipe,), daemon=True) for job, pipe in jobs]
-        for thread in self.threads:
+        jobs = [(self.read_output, output), (self.read_errors, errors)]
+        self.threads = [(threading.Thread(target=job, args=(pipe,), daemon=True), pipe) for job, pipe in jobs]
+        for thread, _ in self.threads:
             thread.start()
         with suppress(OSError):
-            process.stdin.write(input)
-            process.stdin.close()
+            feed.write(input)
+            feed.close()
+
+    @classmethod
+    def of(cls, process: subprocess.Popen[bytes], input: bytes, keep: int) -> Pipes:
+        """The pipes of a process that `start` has started."""
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        return cls([process.stdin, process.stdout, process.stderr], input, keep)
 
     def read_output(self, pipe: IO[bytes]) -> None:
         """Read to the end; what is too much is thrown away, so that the writer is not stopped by it."""
@@ -149,8 +156,10 @@ class Pipes:
 
     def finish(self) -> None:
         """Wait for the ends of the pipes; not for ever, since a process that escaped may hold them open."""
-        for thread in self.threads:
+        for thread, pipe in self.threads:
             thread.join(2)
+            if not thread.is_alive():
+                pipe.close()
 
     def output(self) -> bytes:
         """What was read."""
@@ -191,7 +200,7 @@ def run_under_warden(
     finally:
         os.close(tell)
     with os.fdopen(told, "rb") as report:
-        pipes = Pipes(process, input, keep)
+        pipes = Pipes.of(process, input, keep)
         try:
             wait_for(process, 1e6 if seconds is None else BY_CLOCK * seconds + GRACE)
         except BaseException:
@@ -257,36 +266,75 @@ def prctl(option: int, value: int) -> None:
 
 def guard(task: dict[str, Any]) -> None:
     """Be the warden: run the command, kill all its descendants, tell how it ended."""
-    import resource
-
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    become_warden()
     limits, seconds, parent = Limits(**task["limits"]), task["seconds"], os.getppid()
     options: dict[str, Any] = {}
     if limits.user is not None:
         options = {"user": limits.user, "group": limits.user, "extra_groups": []}
+    process = subprocess.Popen(
+        task["command"], start_new_session=True, preexec_fn=lambda: limit_this_process(limits, seconds), **options
+    )
+    told = watch(process.pid, seconds, lambda: os.getppid() != parent)
+    process.returncode = told["status"]
+    os.write(task["tell"], json.dumps(told).encode())
+
+
+def become_warden() -> None:
+    """Adopt what descendants leave behind; at SIGTERM, end by an exception, so that what is guarded is killed."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def watch(pid: int, seconds: float | None, given_up: Callable[[], bool]) -> dict[str, Any]:
+    """Wait until a child ends, or its time is up, or nobody wants it any more; kill it and all descendants.
+
+    Returns
+    -------
+    dict
+        Its `status`, whether it `timed_out`, and how many processes were `left`.
+    """
+    import resource
+
+    def computed() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before = computed()
     timed_out, status, left = False, -int(signal.SIGKILL), 0
-    process = None
+    deadline = None if seconds is None else time.monotonic() + BY_CLOCK * seconds
     try:
-        process = subprocess.Popen(
-            task["command"], start_new_session=True, preexec_fn=lambda: limit_this_process(limits, seconds), **options
-        )
-        deadline = None if seconds is None else time.monotonic() + BY_CLOCK * seconds
-        while process.poll() is None and os.getppid() == parent:
-            remaining = 1.0 if deadline is None else deadline - time.monotonic()
+        while not given_up():
+            remaining = 1.0 if deadline is None else min(1.0, deadline - time.monotonic())
             if remaining <= 0:
                 timed_out = True
                 break
-            wait_for(process, min(remaining, 1.0))
+            if has_ended(pid, remaining):
+                break
     finally:
-        if process is not None:
-            process.kill()
-            status = process.wait()
-            used = resource.getrusage(resource.RUSAGE_CHILDREN)
-            # The kernel ends whoever has used up its seconds of computing, and does not say why.
-            timed_out |= seconds is not None and status < 0 and used.ru_utime + used.ru_stime > ceil(seconds) - 0.2
+        send_signal(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        # The kernel ends whoever has used up its seconds of computing, and does not say why.
+        timed_out |= seconds is not None and status < 0 and computed() - before > ceil(seconds) - 0.2
         left = kill_descendants()
-    os.write(task["tell"], json.dumps({"status": status, "timed_out": timed_out, "left": left}).encode())
+    return {"status": status, "timed_out": timed_out, "left": left}
+
+
+def has_ended(pid: int, seconds: float) -> bool:
+    """Wait until a child has ended, for some time; it is not reaped."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:  # an old kernel, or a container that forbids it
+        until = time.monotonic() + seconds
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.005)
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
 
 
 def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -193,9 +193,8 @@ def fill(assignment: Assignment, root: Path, tree: Path, solved: Collection[str]
             write(tree / path, blank(read(root / path), path, decided.messages[path]))
         else:
             copy(root / path, tree / path)
-    for module in STUDENT_MODULES:
-        if (root / "hw" / f"{module}.py").is_file():
-            copy(root / "hw" / f"{module}.py", tree / "hw" / f"{module}.py")
+    for name in tool_files(root):
+        copy(root / name, tree / name)
     before = earlier(assignment, root)
     for each in (*before, assignment):
         copy_parts(each, tree)
@@ -219,6 +218,12 @@ def fill(assignment: Assignment, root: Path, tree: Path, solved: Collection[str]
             text = text.replace(mark, value)
         write(tree / place, text)
     finish(assignment, before, tree, decided)
+
+
+def tool_files(root: Path) -> list[str]:
+    """The students' part of the tool."""
+    names = [f"hw/{module}.py" for module in STUDENT_MODULES]
+    return [name for name in names if (root / name).is_file()]
 
 
 def copy_parts(assignment: Assignment, tree: Path) -> None:
@@ -321,7 +326,7 @@ def run_release(args: argparse.Namespace) -> int:
         if report is None and theirs:
             raise UsageError("--solution-for a task of an earlier assignment goes with --from.")
     decided = trees.released_manifest(target)
-    print(f"{target}: {assignment.name}, {len(decided['blank'])} functions to write in {len(assignment.tasks)} tasks.")
+    print(f"{target}: {assignment.name}, {len(decided['blank'])} blank functions in {len(assignment.tasks)} tasks.")
     if report is not None:
         print(report.text())
         return 1 if report.conflicts else 0

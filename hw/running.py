@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,6 +101,7 @@ def run_tests(
     transcript: bool = False,
     only: Collection[str] | None = None,
     imports: Sequence[str] = ("needle",),
+    start: Callable[..., Ended] | None = None,
 ) -> Report:
     """Run tests in child processes, one after another as long as they die in the middle.
 
@@ -122,6 +123,8 @@ def run_tests(
         Names of cases.
     imports : sequence of str
         Modules without which no test can run; they must come from the tree.
+    start : callable, optional
+        What starts a process, in place of `start_judge`.
 
     Returns
     -------
@@ -140,14 +143,7 @@ def run_tests(
         instructions: dict[str, Any] = {"key": key.hex(), "files": [*files], "imports": [*imports]}
         instructions |= {"only": None if only is None else sorted(only), "skip": sorted(done)}
         instructions |= {"transcript": transcript, "capture": not transcript}
-        ended = processes.run(
-            [sys.executable, "-m", "hw.judging"],
-            cwd=tree,
-            env=environment,
-            input=json.dumps(instructions).encode(),
-            seconds=seconds,
-            limits=limits,
-        )
+        ended = (start or start_judge)(tree, environment, json.dumps(instructions).encode(), seconds, limits)
         before = len(done)
         finished = read(report, ended, key, done)
         if finished or report.broken is not None or len(done) == before or report.late >= PATIENCE:
@@ -158,6 +154,14 @@ def run_tests(
         if case.outcome == "not run" and not finished:
             case.text = report.broken or "This test was not run: the tests before it took too long."
     return report
+
+
+def start_judge(
+    tree: Path, environment: Mapping[str, str], input: bytes, seconds: float | None, limits: Limits | None
+) -> Ended:
+    """Run the judge in a tree, in a process of its own."""
+    command = [sys.executable, "-m", "hw.judging"]
+    return processes.run(command, cwd=tree, env=environment, input=input, seconds=seconds, limits=limits)
 
 
 def read(report: Report, ended: Ended, key: bytes, done: set[str]) -> bool:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from . import UsageError, trees
 from .assignment import Assignment, Task, load
@@ -27,8 +30,13 @@ from .running import Report
 
 #: What part of the wrong answers has to lose points.
 CAUGHT = 0.95
+#: How many trees are judged at the same time, if there are as many cores.
+WORKERS = 4
 #: Errors that a mistake in writing an answer down makes, rather than the mistake that it shows.
 DEFECT = r"(?m)^(NameError|ImportError|ModuleNotFoundError|SyntaxError|UnboundLocalError)\b"
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -103,33 +111,43 @@ def every_test(judge: Grader, image: Image) -> Iterator[tuple[Task, str, Report]
 
 def ladder(judge: Grader, root: Path) -> list[str]:
     """Tasks that do not get their points when they and those before them are solved, or get them too early."""
+    names = [task.name for task in judge.assignment.tasks]
+    steps = [names[: count + 1] for count in range(len(names))]
+    return [each for found in at_once(lambda solved: step(judge, root, solved), steps) for each in found]
+
+
+def step(judge: Grader, root: Path, solved: list[str]) -> list[str]:
+    """What is wrong with the points when these tasks are solved."""
     complaints = []
-    solved: list[str] = []
-    for task in judge.assignment.tasks:
-        solved.append(task.name)
-        for each, kind, report in every_test(judge, judge.released(root, solved)):
-            told = {case.name: case for case in report.cases}
-            problems = [problem(told.get(case.name), case, report) for case in judge.cases(each, kind)]
-            full = all(why is None for why in problems)
-            if each.name in solved and not full:
-                why = next(why for why in problems if why is not None).splitlines()[0]
-                complaints.append(f"with {task.name} solved, {each.name} ({kind}) loses points: {why}")
-            elif each.name not in solved and full:
-                complaints.append(f"with {task.name} solved, {each.name} ({kind}) gets full points already")
+    for each, kind, report in every_test(judge, judge.released(root, solved)):
+        told = {case.name: case for case in report.cases}
+        problems = [problem(told.get(case.name), case, report) for case in judge.cases(each, kind)]
+        full = all(why is None for why in problems)
+        if each.name in solved and not full:
+            why = next(why for why in problems if why is not None).splitlines()[0]
+            complaints.append(f"with {solved[-1]} solved, {each.name} ({kind}) loses points: {why}")
+        elif each.name not in solved and full:
+            complaints.append(f"with {solved[-1]} solved, {each.name} ({kind}) gets full points already")
     return complaints
+
+
+def at_once(work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
+    """Do the same work on several things at the same time; what comes of it, in order."""
+    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+        yield from pool.map(work, things)
 
 
 def wrong_answers(judge: Grader, tasks: list[Task]) -> list[str]:
     """Wrong answers that lose no points."""
-    count, unnoticed, defective = 0, [], []
-    for task in tasks:
-        for answer in answers(judge.assignment.folder / "wrong" / task.name):
-            count += 1
-            lost = lost_by(judge, answer, [task], first=True)
-            if not lost:
-                unnoticed.append(f"{task.name}/{answer.name}: {answer.what}")
-            elif any(re.search(DEFECT, each) for each in lost):
-                defective.append(f"{task.name}/{answer.name}: {lost[0].splitlines()[-1]}")
+    unnoticed, defective = [], []
+    kept = [(task, answer) for task in tasks for answer in answers(judge.assignment.folder / "wrong" / task.name)]
+    count = len(kept)
+    all_lost = at_once(lambda each: lost_by(judge, each[1], [each[0]], first=True), kept)
+    for (task, answer), lost in zip(kept, all_lost):
+        if not lost:
+            unnoticed.append(f"{task.name}/{answer.name}: {answer.what}")
+        elif any(re.search(DEFECT, each) for each in lost):
+            defective.append(f"{task.name}/{answer.name}: {lost[0].splitlines()[-1]}")
     if count == 0:
         said("Wrong answers lose points.", unnoticed := ["There are none."])
         return unnoticed
@@ -144,10 +162,8 @@ def wrong_answers(judge: Grader, tasks: list[Task]) -> list[str]:
 def right_answers(judge: Grader) -> list[str]:
     """Right answers that lose points."""
     found = list(answers(judge.assignment.folder / "right"))
-    complaints = []
-    for answer in found:
-        lost = lost_by(judge, answer, list(judge.assignment.tasks))
-        complaints += [f"{answer.name}: {each}" for each in lost]
+    all_lost = at_once(lambda answer: lost_by(judge, answer, list(judge.assignment.tasks)), found)
+    complaints = [f"{answer.name}: {each}" for answer, lost in zip(found, all_lost) for each in lost]
     return said(f"{len(found)} right answers, written differently, get full points.", complaints)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hw import UsageError, checking, trees
+from hw import UsageError, checking, running, trees
 from hw.__main__ import parser
 from hw.assignment import load
 from hw.releasing import release
@@ -128,6 +128,31 @@ def test_an_error_is_shown_with_its_place_in_the_students_code(tree: Path, capsy
     assert "  AttributeError: 'numpy.ndarray' object has no attribute 'twice'" in lines
 
 
+def test_the_students_own_place_is_shown_however_deep_the_error(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "python/needle/deep.py").write_text("def down(n):\n    return down(n - 1) if n else 1 / 0\n")
+    (tree / FIRST).write_text("def double(x):\n    return helper(x)\n\n\ndef helper(x):\n    return later.other(x)\n")
+    (tree / SECOND).write_text("from .deep import down\n\n\ndef other(x):\n    return down(6)\n\n\nnegate = other\n")
+    with (tree / FIRST).open("a") as file:
+        file.write("\n\nfrom . import second as later\n")
+    assert check("double") == 1
+    lines = lines_of(capsys)
+    begin = lines.index("Case 1, test_values(shape=(1,)):")
+    assert lines[begin + 1 : begin + 11] == [
+        "  python/needle/first.py:2 in double",  # the task's own
+        "      return helper(x)",
+        "  ...",
+        "  python/needle/second.py:5 in other",  # a file that students edit
+        "      return down(6)",
+        "  ...",
+        "  python/needle/deep.py:2 in down",
+        "      return down(n - 1) if n else 1 / 0",
+        "  python/needle/deep.py:2 in down",
+        "      return down(n - 1) if n else 1 / 0",
+    ]
+    assert lines[begin + 11] == "  ZeroDivisionError: division by zero"
+
+
+@pytest.mark.grading
 def test_tasks_that_are_needed_are_named(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / SECOND).write_text("from .first import double\n\n\ndef negate(x):\n    return x - double(x)\n")
     assert check("negate") == 1
@@ -137,6 +162,7 @@ def test_tasks_that_are_needed_are_named(tree: Path, capsys: pytest.CaptureFixtu
     assert "This task builds on double: first finish that." in lines_of(capsys)
 
 
+@pytest.mark.grading
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -151,11 +177,13 @@ def test_whatever_happens_is_said(
     tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, body: str, words: str
 ) -> None:
     monkeypatch.setattr(checking, "TIME", 3.0)
+    monkeypatch.setattr(running, "PATIENCE", 1)
     (tree / FIRST).write_text(f"def double(x):\n    {body}\n{HELPER}")
     assert check("double") == 1
     assert words in " ".join(" ".join(lines_of(capsys)).split())
 
 
+@pytest.mark.grading
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -176,6 +204,7 @@ def test_a_file_that_cannot_be_imported_is_named(
     assert "Needle cannot be imported from this tree:" in lines
 
 
+@pytest.mark.grading
 def test_earlier_assignments_are_checked_on_request(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +258,7 @@ def hw(tree: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProc
     return subprocess.run(command, cwd=tree, env=environment, input=stdin, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.grading
 def test_pdb_stops_in_the_failing_test(tree: Path) -> None:
     (tree / FIRST).write_text("def double(x):\n    return x * x\n" + HELPER)
     done = hw(tree, "check", "double", "--pdb", stdin="p 'shape is', x.shape\nq\n")
@@ -238,6 +268,25 @@ def test_pdb_stops_in_the_failing_test(tree: Path) -> None:
     assert "('shape is', (2, 3))" in done.stdout
 
 
+def test_output_that_nobody_reads_to_its_end_is_no_error(tree: Path) -> None:
+    command = [sys.executable, "-m", "hw", "check"]
+    with subprocess.Popen(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "hw1  Tiny\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_without_numpy_it_says_what_to_do_in_a_sentence(tree: Path) -> None:
+    command = [sys.executable, "-S", "-m", "hw", "check"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = " ".join(done.stderr.split())
+    assert said == f"numpy is not installed for {sys.executable}: run `python -m hw setup`"
+
+
+@pytest.mark.grading
 def test_one_task_takes_less_than_three_seconds(tree: Path) -> None:
     hw(tree, "check", "double")
     begun = time.monotonic()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ import pytest
 from hw.assignment import FunctionName, load
 from hw.functions import find, replaced
 from hw.releasing import release
+from hw.trees import MANIFEST
 
 PROJECT = Path(__file__).parents[2]
 HW1 = PROJECT / "hw" / "hw1"
@@ -79,10 +84,11 @@ def fresh(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def solved(tmp_path_factory):
-    """A tree in which all is solved, and the walk in a student's ten lines."""
+def solved(tmp_path_factory, fresh):
+    """A student's tree in which all is solved, and the walk in ten lines."""
     tree = tmp_path_factory.mktemp("hw1") / "solved"
     release(ASSIGNMENT, PROJECT, tree, [task.name for task in ASSIGNMENT.tasks])
+    shutil.copyfile(fresh / MANIFEST, tree / MANIFEST)
     write(tree, WALK, TEN_LINES)
     return tree
 
@@ -173,11 +179,13 @@ def methods(definition):
 # What happens ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.grading
 def test_the_library_passes_all_tests():
     assert " passed" in (said := pytest_in(PROJECT, "hw/hw1/tests", "hw/hw1/hidden")), said
     assert "failed" not in said and "error" not in said, said
 
 
+@pytest.mark.grading
 def test_no_case_passes_on_a_fresh_tree_and_each_names_a_task(fresh):
     said = pytest_in(fresh, "hw/hw1/tests", "--tb=line")
     assert " passed" not in said, said
@@ -207,6 +215,32 @@ except (ImportError, NotImplementedError) as error:
     assert (fresh / "graph.html").stat().st_size > 10_000
 
 
+def test_the_debugger_enters_a_tree_in_which_nothing_is_written(fresh):
+    said = run(fresh, "hw", "check", "3", "--case", "4", "--debug", typed="step\nquit\n")
+    assert "Case 4, test_gradient_of_the_numerator" in said
+    assert "the gradient of #3 EWiseDiv(#1 (1,), #2 (1,)) failed" in said
+    assert "NotImplementedError: hw1, task arithmetic_gradients: EWiseDiv.gradient in python/needle/ops" in said, said
+
+
+@pytest.mark.grading
+def test_the_debugger_shows_the_students_own_lines(solved):
+    """A sum_to that forgets axes of extent 1: the error comes from deep in the library."""
+    function = FunctionName("python/needle/ops/reduce.py", "sum_to")
+    path = solved / function.file
+    before = path.read_text(encoding="utf-8")
+    forgetful = "    axes = tuple(range(len(a.shape) - len(shape)))\n    return summation(a, axes).reshape(shape)\n"
+    write(solved, function, forgetful)
+    line = path.read_text(encoding="utf-8").splitlines().index(forgetful.splitlines()[1]) + 1
+    try:
+        checked = run(solved, "hw", "check", "broadcast_gradient")
+        said = run(solved, "hw", "check", "broadcast_gradient", "--case", "8", "--debug", typed="step\nstep\nquit\n")
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert f"  python/needle/ops/reduce.py:{line} in sum_to\n" in checked, checked
+    assert f"> reduce.py:{line} in sum_to\n-> return summation(a, axes).reshape(shape)\n" in said, said
+
+
+@pytest.mark.grading
 def test_a_students_walk_can_be_stepped_through(solved):
     """The session that the handout shows for reverse_mode, and the check that a wrong share is seen."""
     broken = TEN_LINES.replace("shares.setdefault(x, []).append(share)", "shares[x] = [share]")
@@ -224,6 +258,7 @@ def test_a_students_walk_can_be_stepped_through(solved):
     assert "[2. 2. 2.]" in stepped
 
 
+@pytest.mark.grading
 def test_the_programs_in_the_handout_run(solved):
     blocks = re.findall(r"```python\n(import .*?|from pathlib .*?)```", HANDOUT, re.DOTALL)
     bias, look, train = blocks
@@ -248,6 +283,7 @@ def test_the_session_on_broadcasting(solved):
         assert line.strip() in HANDOUT
 
 
+@pytest.mark.grading
 def test_the_session_on_infinities(solved):
     gradient = FunctionName("python/needle/ops/logarithmic.py", "LogSumExp.gradient")
     path = solved / gradient.file
@@ -273,6 +309,7 @@ def test_the_session_on_infinities(solved):
         assert line in HANDOUT
 
 
+@pytest.mark.grading
 def test_the_session_on_a_sign(solved):
     gradient = FunctionName("python/needle/ops/elementwise.py", "EWiseDiv.gradient")
     path = solved / gradient.file
@@ -289,3 +326,42 @@ def test_the_session_on_a_sign(solved):
     for line in HANDOUT.splitlines():
         if line.startswith(("input 0 (1,)", "input 1 (1,)")):
             assert line in said, said
+
+
+def memory(process):
+    """What a process and its descendants have in memory, in bytes; what they share counts once."""
+    children = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                children.setdefault(int(parent), []).append(int(folder.name))
+    waiting, total = [process], 0
+    while waiting:
+        each = waiting.pop()
+        waiting += children.get(each, [])
+        with suppress(OSError, AttributeError):
+            total += int(re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{each}/smaps_rollup").read_text(), re.MULTILINE)[1])
+    return total << 10
+
+
+@pytest.mark.grading
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is asked")
+def test_grading_the_solution_takes_a_third_of_the_memory_and_little_of_the_time_that_gradescope_gives(
+    solved, tmp_path
+):
+    """Its default container has half a CPU and 768 MB, for ten minutes; and grading shall take 30 seconds on a CPU."""
+    import resource
+
+    command = [sys.executable, "-m", "hw", "grade", str(solved), "--json", str(tmp_path / "results.json")]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    largest = 0
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            largest = max(largest, memory(process.pid))
+            time.sleep(0.05)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    computed = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert json.loads((tmp_path / "results.json").read_text())["score"] == 100
+    assert 50 << 20 < largest < 256 << 20
+    assert computed < 30

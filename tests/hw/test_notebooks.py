@@ -70,6 +70,7 @@ def test_commands_for_a_terminal_alone_stay_text() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.grading
 def test_a_notebook_runs_with_the_solution_in_place(name: str, tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient", reason="the extra 'notebooks' is not installed")
     nbformat = pytest.importorskip("nbformat")
