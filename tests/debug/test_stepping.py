@@ -17,12 +17,13 @@ import pytest
 
 import needle as ndl
 from needle import nn
+from needle.debug import frames
 from needle.debug.console import Console
 from needle.debug.gradcheck import gradcheck
 from needle.debug.stepper import Quit, Stepper
 from needle.debug.terminal import Terminal
 from needle.debug.trace import Trace
-from needle.listening import listeners, listening
+from needle.listening import Listener, listeners, listening
 from tests.autograd.graphs import counted_computations, nd_only, tensor
 
 exact = pytest.mark.skipif(sys.version_info < (3, 11), reason="variables name tensors from Python 3.11 on")
@@ -318,6 +319,17 @@ def test_functions_that_an_assignment_leaves_to_students_count_as_the_users():
             small()
         lines = {event.place.user.function for event in trace.events if event.kind == "made"}
         assert "gradient" in lines and "small" in lines
+
+        class Calls(Listener):
+            def __init__(self) -> None:
+                self.seen: list[list[str]] = []
+
+            def made(self, node: Any, op: Any, inputs: Any) -> None:
+                self.seen.append([line.function for line in frames.calls(sys._getframe(1))][-2:])
+
+        with listening(Calls()) as listener:
+            small()
+        assert ["small", "gradient"] in listener.seen and ["small", "gradient_as_tuple"] not in listener.seen
     finally:
         places._students.clear()
         places._users.clear()

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from ..autograd import Op, TensorTuple, Value
 from ..display import of_op
 from ..listening import Known, Listener, listening
-from ..places import PACKAGE, Line, users_line
+from ..places import Line, is_users, users_line
 from .causes import arrays_of, cause, fault, fault_of, is_bad
 from .origins import Origin, Origins, origin_here
 from .values import statistics_of
@@ -251,7 +251,7 @@ def _students_compute(op: Op) -> list[str]:
 def _students_method(op: Any, name: str) -> list[str]:
     """Where a method of an op is defined, if a student wrote it."""
     code = getattr(getattr(type(op), name, None), "__code__", None)
-    if code is None or code.co_filename.startswith(PACKAGE):
+    if code is None or not is_users(code):
         return []
     return [f"{type(op).__name__}.{name} is defined at {Line(code.co_filename, code.co_firstlineno, name)}"]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..autograd import Value
 from ..listening import leave, listeners, listening
-from ..places import PACKAGE, Line, Place
+from ..places import PACKAGE, Line, Place, is_users
 from .console import Console
 from .frames import line_in
 from .recorder import KEEP, recording_of
@@ -94,12 +94,12 @@ def _gather(stepper: Stepper, link: TracebackType | None) -> None:
     """Take in all nodes that the variables of the failed functions lead to, from the outermost function on."""
     place = Place(Line("<unknown>", 0, ""))
     while link is not None:
-        is_users = not link.tb_frame.f_code.co_filename.startswith(PACKAGE)
-        place = Place(line_in(link)) if is_users else place
+        of_user = is_users(link.tb_frame.f_code)
+        place = Place(line_in(link)) if of_user else place
         for name, value in list(link.tb_frame.f_locals.items()):
             for node in _values(value):
                 record = stepper.appeared(node, place)
-                if node is value and not record.name and is_users:
+                if node is value and not record.name and of_user:
                     record.name = name
         link = link.tb_next
 

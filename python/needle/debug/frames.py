@@ -9,19 +9,29 @@ import pdb
 import runpy
 import sys
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 
-from ..places import PACKAGE, Line
+from ..places import Line, is_users
 
-#: Frames of these files are the machinery that runs a program, not the program.
-MACHINERY = (PACKAGE, "<frozen runpy>", *(str(module.__file__) for module in (bdb, cmd, contextlib, pdb, runpy)))
+#: Frames of these files are the machinery that runs a program, not the program; nor is the library.
+MACHINERY = ("<frozen runpy>", *(str(module.__file__) for module in (bdb, cmd, contextlib, pdb, runpy)))
 #: Nor are, to a person, those of these packages.
 RUNNERS = {"_pytest", "pluggy", "pytest"}
 
 
+def is_programs(code: CodeType) -> bool:
+    """Whether code is of the program that is debugged, a function of the library that a student writes included."""
+    return is_users(code) and not code.co_filename.startswith(MACHINERY)
+
+
+def is_shown(code: CodeType) -> bool:
+    """The same, without what runs tests."""
+    return is_programs(code) and RUNNERS.isdisjoint(Path(code.co_filename).parts)
+
+
 def users_frame(frame: FrameType | None) -> FrameType | None:
     """The innermost frame of the user's."""
-    while frame is not None and frame.f_code.co_filename.startswith(MACHINERY):
+    while frame is not None and not is_programs(frame.f_code):
         frame = frame.f_back
     return frame
 
@@ -30,7 +40,7 @@ def crashed_at(crash: TracebackType | None) -> tuple[FrameType | None, Line | No
     """The innermost frame of the user's in which a program failed, and the line that it was at then."""
     found, link = None, crash
     while link is not None:
-        if not link.tb_frame.f_code.co_filename.startswith(MACHINERY):
+        if is_programs(link.tb_frame.f_code):
             found = link
         link = link.tb_next
     return (None, None) if found is None else (found.tb_frame, line_in(found))
@@ -52,8 +62,7 @@ def calls(frame: FrameType) -> list[Line]:
     lines: list[Line] = []
     link: FrameType | None = frame
     while link is not None:
-        filename = link.f_code.co_filename
-        if not filename.startswith(MACHINERY) and RUNNERS.isdisjoint(Path(filename).parts):
+        if is_shown(link.f_code):
             lines.append(line_of(link))
         link = link.f_back
     return lines[::-1]
@@ -64,8 +73,7 @@ def calls_of_crash(crash: TracebackType) -> list[Line]:
     lines = [] if crash.tb_frame.f_back is None else calls(crash.tb_frame.f_back)
     link: TracebackType | None = crash
     while link is not None:
-        filename = link.tb_frame.f_code.co_filename
-        if not filename.startswith(MACHINERY) and RUNNERS.isdisjoint(Path(filename).parts):
+        if is_shown(link.tb_frame.f_code):
             lines.append(line_in(link))
         link = link.tb_next
     return lines
