@@ -58,8 +58,12 @@ def MLPResNet(
 
     It maps (batch, dim) to logits of shape (batch, num_classes).
     """
-    blocks = [ResidualBlock(hidden_dim, hidden_dim // 2, norm, drop_prob) for _ in range(num_blocks)]
-    return nn.Sequential(nn.Linear(dim, hidden_dim), nn.ReLU(), *blocks, nn.Linear(hidden_dim, num_classes))
+    return nn.Sequential(
+        nn.Linear(dim, hidden_dim),  # weights are drawn in this order
+        nn.ReLU(),
+        *(ResidualBlock(hidden_dim, hidden_dim // 2, norm, drop_prob) for _ in range(num_blocks)),
+        nn.Linear(hidden_dim, num_classes),
+    )
 
 
 def epoch(

@@ -41,7 +41,11 @@ def found(tree: ast.AST) -> list[tuple[int, str]]:
                 seen.append((node.lineno, f"from {node.module} import"))
         elif isinstance(node, ast.Name) and node.id in words:
             seen.append((node.lineno, node.id))
-        elif isinstance(node, ast.Attribute) and node.attr in words and node.attr not in {"compile", "exit", "open"}:
+        elif (
+            isinstance(node, ast.Attribute)
+            and node.attr in words
+            and node.attr not in {"compile", "eval", "exit", "open"}
+        ):
             seen.append((node.lineno, node.attr))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in words:
             seen.append((node.lineno, repr(node.value)))

@@ -115,3 +115,13 @@ def test_train_mnist_gives_the_figures_of_the_last_epoch(small_mnist: Path, held
 def test_train_mnist_needs_an_epoch(small_mnist: Path) -> None:
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         mlp_resnet.train_mnist(epochs=0, data_dir=str(small_mnist))
+
+
+def test_weights_are_drawn_in_the_order_of_the_layers():
+    np.random.seed(3)
+    found = [p.numpy() for p in mlp_resnet.MLPResNet(5, hidden_dim=4, num_blocks=2, num_classes=3).parameters()]
+    np.random.seed(3)
+    layers = [nn.Linear(5, 4), nn.Linear(4, 2), nn.Linear(2, 4), nn.Linear(4, 2), nn.Linear(2, 4), nn.Linear(4, 3)]
+    drawn = [p.numpy() for layer in layers for p in layer.parameters()]
+    for expected in drawn:
+        assert any(expected.shape == a.shape and (expected == a).all() for a in found)

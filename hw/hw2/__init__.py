@@ -1,0 +1,1 @@
+"""hw2: a neural network library."""

@@ -1,0 +1,8 @@
+"""The shapes are not compared."""
+
+FILE = "python/needle/nn/containers.py"
+
+
+class Residual:
+    def forward(self, x):
+        return self.fn(x) + x

@@ -1,0 +1,8 @@
+"""x is not added."""
+
+FILE = "python/needle/nn/containers.py"
+
+
+class Residual:
+    def forward(self, x):
+        return self.fn(x)

@@ -1,0 +1,9 @@
+"""The variance stands for the standard deviation."""
+
+from needle.init import randn
+
+FILE = "python/needle/init/init_initializers.py"
+
+
+def xavier_normal(fan_in, fan_out, gain=1.0, shape=None, **kwargs):
+    return randn(*(shape or (fan_in, fan_out)), std=gain**2 * 2 / (fan_in + fan_out), **kwargs)

@@ -1,0 +1,15 @@
+"""A bias is made, whether it is wanted or not."""
+
+from needle import init
+from needle.nn import Parameter
+
+FILE = "python/needle/nn/basic.py"
+
+
+class Linear:
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype="float32"):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(init.kaiming_uniform(in_features, out_features, device=device, dtype=dtype))
+        row = (1, out_features)
+        self.bias = Parameter(init.kaiming_uniform(out_features, 1, shape=row, device=device, dtype=dtype))

@@ -1,0 +1,17 @@
+"""x is not added."""
+
+from needle import nn
+
+FILE = "apps/mlp_resnet.py"
+
+
+def ResidualBlock(dim, hidden_dim, norm=nn.BatchNorm1d, drop_prob=0.1):
+    branch = nn.Sequential(
+        nn.Linear(dim, hidden_dim),
+        norm(hidden_dim),
+        nn.ReLU(),
+        nn.Dropout(drop_prob),
+        nn.Linear(hidden_dim, dim),
+        norm(dim),
+    )
+    return nn.Sequential(branch, nn.ReLU())
