@@ -18,6 +18,8 @@ from hw.assignment import load
 from hw.releasing import release
 from tests.hw.tiny import FILES, make_project
 
+pytestmark = pytest.mark.grading
+
 FIRST, SECOND = "python/needle/first.py", "python/needle/second.py"
 HELPER = "\n\ndef helper(x):\n    return x\n"
 
@@ -152,7 +154,6 @@ def test_the_students_own_place_is_shown_however_deep_the_error(tree: Path, caps
     assert lines[begin + 11] == "  ZeroDivisionError: division by zero"
 
 
-@pytest.mark.grading
 def test_tasks_that_are_needed_are_named(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / SECOND).write_text("from .first import double\n\n\ndef negate(x):\n    return x - double(x)\n")
     assert check("negate") == 1
@@ -162,7 +163,6 @@ def test_tasks_that_are_needed_are_named(tree: Path, capsys: pytest.CaptureFixtu
     assert "This task builds on double: first finish that." in lines_of(capsys)
 
 
-@pytest.mark.grading
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -183,7 +183,6 @@ def test_whatever_happens_is_said(
     assert words in " ".join(" ".join(lines_of(capsys)).split())
 
 
-@pytest.mark.grading
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -204,7 +203,6 @@ def test_a_file_that_cannot_be_imported_is_named(
     assert "Needle cannot be imported from this tree:" in lines
 
 
-@pytest.mark.grading
 def test_earlier_assignments_are_checked_on_request(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,7 +256,6 @@ def hw(tree: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProc
     return subprocess.run(command, cwd=tree, env=environment, input=stdin, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.grading
 def test_pdb_stops_in_the_failing_test(tree: Path) -> None:
     (tree / FIRST).write_text("def double(x):\n    return x * x\n" + HELPER)
     done = hw(tree, "check", "double", "--pdb", stdin="p 'shape is', x.shape\nq\n")
@@ -286,7 +283,6 @@ def test_without_numpy_it_says_what_to_do_in_a_sentence(tree: Path) -> None:
     assert said == f"numpy is not installed for {sys.executable}: run `python -m hw setup`"
 
 
-@pytest.mark.grading
 def test_one_task_takes_less_than_three_seconds(tree: Path) -> None:
     hw(tree, "check", "double")
     begun = time.monotonic()

@@ -25,6 +25,8 @@ from hw.processes import Limits
 from hw.submissions import LONGEST, Submission, assignment_of, read_submission
 from tests.hw.tiny import FILES, make_project
 
+pytestmark = pytest.mark.grading
+
 FIRST, SECOND = "python/needle/first.py", "python/needle/second.py"
 HELPER = "\n\ndef helper(x):\n    return x\n"
 SOLUTION = {name: FILES[name].encode() for name in (FIRST, SECOND)}
@@ -225,7 +227,6 @@ def arguments(*words: str) -> argparse.Namespace:
     return parser(released=False).parse_args([*words])
 
 
-@pytest.mark.grading
 def test_a_folder_of_submissions_gives_a_table(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -314,7 +315,6 @@ def test_a_submission_says_which_assignment_it_is_of(tmp_path: Path) -> None:
         assert assignment_of(tmp_path / "t.zip") is None
 
 
-@pytest.mark.grading
 def test_verify_grades_the_graders(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -330,7 +330,6 @@ def test_verify_grades_the_graders(
     ]
 
 
-@pytest.mark.grading
 def test_verify_finds_what_is_wrong_with_an_assignment(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -375,7 +374,6 @@ def test_a_process_is_fed_read_and_timed(tmp_path: Path) -> None:
         assert len(ended.errors) == 8192, "the beginning and the end"
 
 
-@pytest.mark.grading
 def test_a_process_that_waits_is_ended_by_the_clock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     begun = time.monotonic()
@@ -385,7 +383,6 @@ def test_a_process_that_waits_is_ended_by_the_clock(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("g++")), reason="needs CMake and a compiler")
-@pytest.mark.grading
 def test_cpp_that_does_not_compile_costs_what_it_touches(project: Path, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(project, root)

@@ -150,6 +150,7 @@ except NotImplementedError as error:
     assert "[[4. 6.]]" in said and "hw2, task linear: Linear.__init__" in said, said
 
 
+@pytest.mark.grading
 def test_the_library_passes_all_tests():
     said = of_hw1.pytest_in(PROJECT, "hw/hw2/tests", "hw/hw2/hidden")
     assert " passed" in said and "failed" not in said and "error" not in said, said
@@ -176,6 +177,7 @@ def test_a_students_hw1_is_carried_over(tmp_path):
     assert "failed" not in said and " passed" in said, said
 
 
+@pytest.mark.grading
 def test_the_programs_in_the_handout_run(solved):
     assert list(PROGRAMS) == ["scale", "grow", "bowl", "look", "train"]
     sizes = run_program(solved, PROGRAMS["scale"])
@@ -197,6 +199,7 @@ def test_training_goes_as_the_handout_says(solved):
     assert len(wrong) == 2 and all(abs(a - b) < 1.5 for a, b in zip(wrong, told)), said
 
 
+@pytest.mark.grading
 def test_the_session_on_statistics_that_are_constants(changed):
     body = """        mean = ops.mean(x.data, axes=-1, keepdims=True)
         var = ops.var(x.data, axes=-1, keepdims=True)

@@ -13,6 +13,8 @@ from hw.assignment import every, load
 from hw.notebooks import notebook
 from hw.releasing import release
 
+pytestmark = pytest.mark.grading
+
 PROJECT = Path(__file__).resolve().parents[2]
 NAMES = [assignment.name for assignment in every(PROJECT)]
 
@@ -70,7 +72,6 @@ def test_commands_for_a_terminal_alone_stay_text() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.grading
 def test_a_notebook_runs_with_the_solution_in_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # threads of its own stand in each other's way where others run
     nbclient = pytest.importorskip("nbclient", reason="the extra 'notebooks' is not installed")

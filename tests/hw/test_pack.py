@@ -19,6 +19,8 @@ from hw.packing import MARKER
 from hw.releasing import release
 from tests.hw.tiny import FILES, make_project
 
+pytestmark = pytest.mark.grading
+
 FIRST, SECOND = "python/needle/first.py", "python/needle/second.py"
 
 
@@ -91,7 +93,6 @@ def test_a_missing_file_is_refused(tree: Path) -> None:
     assert (done.returncode, done.stderr.strip()) == (2, f"{SECOND} is missing; it is part of what you submit.")
 
 
-@pytest.mark.grading
 def test_what_was_packed_is_checked_in_a_clean_tree(tree: Path) -> None:
     """A helper in a file of the student's own works here, and is missing where it is graded."""
     (tree / FIRST).write_text(
@@ -145,7 +146,6 @@ def placed(script: bytes, place: Path) -> str:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="Gradescope's containers have bash")
-@pytest.mark.grading
 def test_the_autograder_runs_as_gradescope_runs_it(autograder: Path, tree: Path, tmp_path: Path) -> None:
     place = tmp_path / "autograder"
     for folder in ("source", "submission", "results"):

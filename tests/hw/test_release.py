@@ -400,6 +400,7 @@ def test_lines_that_end_as_on_windows_are_no_change(root, student):
     assert b"\r" not in (tree / DIVIDE).read_bytes()
 
 
+@pytest.mark.grading
 def test_an_update_brings_tests_and_library_and_spares_the_students_code(root, student):
     before = text(student, DIVIDE)
     (root / "hw/hw1/tests/test_order.py").write_text("def test_more(): pass\n")
@@ -424,6 +425,7 @@ def test_an_update_brings_tests_and_library_and_spares_the_students_code(root, s
     ]
 
 
+@pytest.mark.grading
 def test_an_update_leaves_files_of_the_library_that_the_student_has_changed(root, student):
     edit(student / "python/needle/__init__.py", "from .", "import os\nfrom .")
     edit(root / "python/needle/__init__.py", "9.9", "10.0")
@@ -440,6 +442,7 @@ def run(root, *arguments):
     )
 
 
+@pytest.mark.grading
 def test_the_commands_of_staff(root, student):
     listed = run(root, "list")
     assert "hw1  Arithmetic: 9 points, about 1 h" in listed.stdout and "after hw1" in listed.stdout
