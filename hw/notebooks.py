@@ -66,7 +66,7 @@ def notebook(handout: str, assignment: Assignment) -> str:
         If jupytext is missing.
     """
     try:
-        import jupytext  # type: ignore[import-untyped, unused-ignore]
+        import jupytext  # type: ignore[import-untyped, import-not-found, unused-ignore]
     except ImportError:
         raise UsageError("The handout's notebook is made by jupytext: pip install 'needle-dl[hw]'.") from None
     made = jupytext.reads(prepared(handout, assignment), fmt="md")
