@@ -6,6 +6,7 @@ import inspect
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,7 @@ def test_a_value_cannot_be_changed_and_does_not_change():
 def test_the_debugger_is_imported_when_it_is_used_and_its_tools_hide_the_modules_of_their_names():
     code = """
 import sys
+import threading
 import needle
 assert not any(name.startswith("needle.debug") for name in sys.modules)
 import needle.debug.summary
@@ -476,3 +478,33 @@ def test_a_damaged_file_is_named(tmp_path):
             ndl.debug.Trace.load(path)
     with pytest.raises(FileNotFoundError):
         ndl.debug.Trace.load(tmp_path / "none.json")
+
+
+def test_values_are_found_while_other_threads_record() -> None:
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            (tensor([1.0]) * 2).sum()
+
+    with ndl.debug.record() as trace:
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for _ in range(300):
+            assert trace.valued is not None
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert sum(map(len, trace.valued.values())) == sum(event.value is not None for event in trace.events) > 0
+
+
+@nd_only
+def test_a_value_that_was_read_no_longer_stands_for_its_buffer() -> None:
+    with ndl.debug.record() as trace:
+        x = tensor([1.0, 2.0]) * 3
+    assert any(slot is not None for slot in trace.ring._views.values())
+    for number in range(1, len(trace.all_nodes) + 1):
+        trace.value(number)
+    assert not trace.ring._views
+    np.testing.assert_array_equal(trace.value(x), [3, 6])

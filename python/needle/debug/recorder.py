@@ -300,9 +300,7 @@ class Recorder(Listener):
                 self._stamps[node] = stamp(data)
         module = calls.open[-1][0] if calls.open else ""
         walk = calls.walks[-1] if calls.walks else None
-        at, flat = events.numbers.get(id(where)), events.flat
-        if at is None:
-            at = events.number_of(where)
+        at, flat = events.number_of(where), events.flat
         flat += (kind, at, node, op, inputs, value, seconds, nbytes, share, consumer, position, walk, module, what)
         return len(flat) // WIDTH - 1
 
@@ -312,12 +310,9 @@ class Recorder(Listener):
 
     def _inputs(self, inputs: tuple[Value, ...], where: Place) -> tuple[int, ...]:
         """The numbers of nodes that are used; data that was written in place since it was last seen is noted."""
-        numbers, stamps, known = [], self._stamps, self.trace.by_id
+        numbers, stamps = [], self._stamps
         for x in inputs:
-            record, data = known.get(id(x)), x.cached_data
-            if record is None or record.ref() is not x:  # type: ignore[misc]
-                record = self._seen(x, where)
-            number = record.number
+            number, data = self._seen(x, where).number, x.cached_data
             if number in stamps and data is not None and not _is_stale(data) and stamp(data) != stamps[number]:
                 self._event("written", where, number, data=data)
             numbers.append(number)

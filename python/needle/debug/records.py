@@ -118,13 +118,13 @@ class Events(Sequence[Event]):
     def __init__(self) -> None:
         self.flat: list[Any] = []
         self.places: list[Place] = []
-        self.numbers: dict[int, int] = {}  # of places, by identity
+        self._numbers: dict[int, int] = {}  # of places, by identity
 
     def number_of(self, place: Place) -> int:
         """The number that stands for a place."""
-        number = self.numbers.get(id(place))
+        number = self._numbers.get(id(place))
         if number is None:
-            number = self.numbers[id(place)] = len(self.places)
+            number = self._numbers[id(place)] = len(self.places)
             self.places.append(place)
         return number
 

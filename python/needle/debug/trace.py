@@ -40,7 +40,7 @@ class Trace:
         self._valued_up_to = 0
         self.texts: dict[Line, str] = {}  # the source of lines, where it was saved with the recording
         self.saved_memory: list[Usage] | None = None
-        self.by_id: dict[int, Node] = {}  # by the id of the node, which `Node.ref` confirms
+        self._known: dict[int, Node] = {}  # by the id of the node, which `Node.ref` confirms
 
     def __contains__(self, node: object) -> bool:
         """Whether a living node occurs in the recording."""
@@ -48,14 +48,14 @@ class Trace:
 
     def known(self, node: object) -> Node | None:
         """The record of a living node; None if the recording has none."""
-        record = self.by_id.get(id(node))
+        record = self._known.get(id(node))
         return record if record is not None and record.ref is not None and record.ref() is node else None
 
     def add(self, node: Value, record: Node) -> None:
         """Take in a node that appears."""
         record.ref = weakref.ref(node)
         self.all_nodes.append(record)
-        self.by_id[id(node)] = record
+        self._known[id(node)] = record
 
     # Which nodes and events -------------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class Trace:
         for index, (node, value) in enumerate(zip(new[NODE::WIDTH], new[VALUE::WIDTH]), self._valued_up_to):
             if value is not None:
                 self._valued.setdefault(node, []).append((index, value))
-        self._valued_up_to = len(self.events)
+        self._valued_up_to += len(new) // WIDTH  # another thread may have gone on meanwhile
         return self._valued
 
     # Values -----------------------------------------------------------------------------------------------------------

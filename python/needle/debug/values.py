@@ -171,7 +171,7 @@ class Ring:
 
     def add_known(self, value: Any, statistics: Statistics) -> None:
         """Take in NumPy arrays (or None, if they were dropped) and what is known of them."""
-        for array in value if isinstance(value, tuple) else () if value is None else (value,):
+        for array in () if value is None else _parts(value):
             array.flags.writeable = False
         self._statistics[len(self._kept)] = statistics
         self._kept.append(value)
@@ -187,11 +187,13 @@ class Ring:
     def own(self, slot: int) -> Any:
         """A value as NumPy arrays of its own; None if it was dropped."""
         kept = self._kept[slot]
-        if type(kept) is tuple:
-            kept = self._kept[slot] = tuple(map(_owned, kept))
-        elif kept is not None:
-            kept = self._kept[slot] = _owned(kept)
-        return kept
+        if kept is None:
+            return None
+        for part in _parts(kept):
+            if not isinstance(part, np.ndarray):
+                self._forget(part.handle.ptr(), slot)
+        own = self._kept[slot] = tuple(map(_owned, kept)) if type(kept) is tuple else _owned(kept)
+        return own
 
     def statistics(self, slot: int) -> Statistics:
         """What is known of a value for good; taken when it is first asked for, or when the value is dropped."""
@@ -226,7 +228,7 @@ class Ring:
             else:
                 self._summaries[slot] = (*summary, kept.shape, kept.dtype)
         self._kept[slot] = None
-        for part in kept if type(kept) is tuple else (kept,):
+        for part in _parts(kept):
             self.used -= part.nbytes
             if not isinstance(part, np.ndarray):
                 self._forget(part.handle.ptr(), slot)
@@ -241,6 +243,10 @@ def _statistics_by(
     low: float, high: float, mean: float, zeros: int, size: int, shape: tuple[int, ...], dtype: str
 ) -> Statistics:
     return Statistics(shape, dtype, low, high, mean, 0, 0, zeros, size)
+
+
+def _parts(kept: Any) -> tuple[Any, ...]:
+    return kept if isinstance(kept, tuple) else (kept,)
 
 
 def _owned(kept: Any) -> Any:
