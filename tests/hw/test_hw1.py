@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,14 +14,13 @@ from pathlib import Path
 import pytest
 
 from hw.assignment import FunctionName, load
-from hw.functions import find, replaced
 from hw.releasing import release
 from hw.trees import MANIFEST
 
-PROJECT = Path(__file__).parents[2]
-HW1 = PROJECT / "hw" / "hw1"
+from .student_tree import PROJECT, pytest_in, run, run_program, write
+
 ASSIGNMENT = load("hw1", PROJECT)
-HANDOUT = (HW1 / "README.md").read_text(encoding="utf-8")
+HANDOUT = (ASSIGNMENT.folder / "README.md").read_text(encoding="utf-8")
 WALK = FunctionName("python/needle/reverse.py", "compute_gradient_of_variables")
 TEN_LINES = """    shares = {output_tensor: [out_grad]}
     for node in reversed(find_topo_sort([output_tensor])):
@@ -38,42 +35,6 @@ TEN_LINES = """    shares = {output_tensor: [out_grad]}
             if share is not None and x.requires_grad:
                 shares.setdefault(x, []).append(share)
 """
-
-
-# The Python of these tests may have another Needle installed; a tree's own Python has none.
-PREFER = """
-import runpy, sys
-from pathlib import Path
-from hw import trees
-trees.prefer(Path.cwd())
-sys.argv.pop(0)
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
-
-
-def run(tree, module, *arguments, typed=""):
-    """What ``python -m module`` prints in a tree."""
-    done = subprocess.run(
-        [sys.executable, "-c", PREFER, module, *arguments],
-        cwd=tree,
-        env=os.environ | {"NEEDLE_BACKEND": "np", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(tree)},
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return done.stdout + done.stderr
-
-
-def run_program(tree, program):
-    """What a program prints that is saved in a tree."""
-    (tree / "program.py").write_text(program, encoding="utf-8")
-    return run(tree, "program")
-
-
-def pytest_in(tree, *arguments):
-    return run(tree, "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -91,92 +52,6 @@ def solved(tmp_path_factory, fresh):
     shutil.copyfile(fresh / MANIFEST, tree / MANIFEST)
     write(tree, WALK, TEN_LINES)
     return tree
-
-
-def write(tree, function, body):
-    path = tree / function.file
-    text = path.read_text(encoding="utf-8")
-    (known,) = find(text, function)
-    path.write_text(replaced(text, [(known.body, known.end, body)]), encoding="utf-8")
-
-
-def functions_of(path):
-    """The tests of a file, by name."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name.startswith("test_")}
-
-
-def answers(kind):
-    return [path for path in sorted((HW1 / kind).rglob("*.py")) if path.name != "__init__.py"]
-
-
-# The files ------------------------------------------------------------------------------------------------------------
-
-
-def test_there_are_a_hundred_points():
-    assert sum(task.points for task in ASSIGNMENT.tasks) == 70
-    assert sum(task.hidden_points for task in ASSIGNMENT.tasks) == 30
-
-
-@pytest.mark.parametrize("task", ASSIGNMENT.tasks, ids=lambda task: task.name)
-def test_every_test_has_a_hint_and_several_cases_or_a_reason(task):
-    assert len(task.hints) >= 2
-    for kind in ("tests", "hidden"):
-        tests = functions_of(HW1 / kind / f"test_{task.name}.py")
-        assert len(tests) >= 3
-        for test in tests.values():
-            decorators = [ast.unparse(each) for each in test.decorator_list]
-            assert any(each.startswith("hint(") for each in decorators), test.name
-        names = {name for test in tests.values() for name in ast.unparse(test).split("(")}
-        assert any("same" in name or "check" in name or "compare" in name for name in names)
-
-
-def test_the_handout_names_every_task_its_points_and_its_functions():
-    for task in ASSIGNMENT.tasks:
-        points = task.points + task.hidden_points
-        heading = f"## Task {task.number}: `{task.name}` ({points:g} points)"
-        assert heading in HANDOUT
-        part = HANDOUT.partition(heading)[2].partition("\n## ")[0]
-        for function in task.functions:
-            for word in function.name.split("."):
-                assert re.search(rf"\b{word}\b", part), f"{task.name}: {word}"
-        anchor = f"#task-{task.number}-{task.name}-{points:g}-points"
-        assert f"[{task.name}]({anchor}) | {task.points:g} + {task.hidden_points:g}" in HANDOUT
-
-
-def test_the_handout_says_how_long_it_takes_and_what_is_handed_in():
-    assert f"**{ASSIGNMENT.hours:g} hours**" in HANDOUT
-    for file in ASSIGNMENT.files:
-        assert f"`{file}`" in HANDOUT
-
-
-def test_wrong_answers_are_kept_for_every_task():
-    kept = {task.name: answers(f"wrong/{task.name}") for task in ASSIGNMENT.tasks}
-    assert min(map(len, kept.values())) >= 3
-    assert sum(map(len, kept.values())) >= 25
-    assert {path.name for path in (HW1 / "wrong").iterdir() if path.name != "__pycache__"} == set(kept)
-
-
-def test_kept_answers_say_what_they_are_and_replace_functions_of_a_task():
-    owner = {function: task.name for task in ASSIGNMENT.tasks for function in task.functions}
-    for path in (*answers("wrong"), *answers("right")):
-        source = path.read_text(encoding="utf-8")
-        module = ast.parse(source)
-        assert (ast.get_docstring(module) or "").endswith("."), path
-        (file,) = re.findall(r'^FILE = "(.*)"$', source, re.MULTILINE)
-        defined = [x for x in module.body if isinstance(x, (ast.FunctionDef, ast.ClassDef))]
-        names = [
-            x.name if isinstance(x, ast.FunctionDef) else f"{x.name}.{f.name}" for x in defined for f in methods(x)
-        ]
-        tasks = {owner[FunctionName(file, name)] for name in names}
-        assert tasks and (path.parts[-3] != "wrong" or tasks == {path.parent.name}), path
-
-
-def methods(definition):
-    return definition.body if isinstance(definition, ast.ClassDef) else [definition]
-
-
-# What happens ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.grading
