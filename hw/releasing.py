@@ -31,6 +31,7 @@ STUDENT_MODULES = (
     "changes",
     "checking",
     "choosing",
+    "derivatives",
     "doctor",
     "functions",
     "judging",

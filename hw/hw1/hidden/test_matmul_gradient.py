@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.hw1.tests.checks import gradients, node_of, numerical, random, values
+from hw.derivatives import numerical, random
+from hw.hw1.tests.checks import gradients, node_of, values
 from hw.testing import hint, same
 from needle.autograd import Tensor
 from needle.ops import MatMul

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.hw1.tests.checks import gradients, random
+from hw.derivatives import random
+from hw.hw1.tests.checks import gradients
 from hw.testing import hint, same
 from needle.ops import Reshape, Transpose
 

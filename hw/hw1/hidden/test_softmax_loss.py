@@ -9,7 +9,7 @@ import pytest
 
 import needle as ndl
 from apps import simple_ml
-from hw.hw1.tests.checks import random
+from hw.derivatives import random
 from hw.testing import hint, same
 
 

@@ -1,4 +1,4 @@
-"""What the tests share: nodes that are made by hand, and derivatives by central differences.
+"""What the tests share: nodes that are made by hand.
 
 A gradient is tested on a node that NumPy has computed, so it needs nothing of the assignment but the forward passes
 that the rule itself uses.
@@ -6,18 +6,11 @@ that the rule itself uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from needle.autograd import Op, Tensor
-
-
-def random(*shape: int, seed: int = 0, low: float = -2.0, high: float = 2.0, dtype: str = "float64") -> np.ndarray:
-    """Numbers between `low` and `high`, the same in every run."""
-    drawn = np.random.default_rng([seed, *shape]).uniform(low, high, shape)
-    return np.asarray(drawn.round(2), dtype=dtype)
 
 
 def node_of(op: Op, output: Any, *inputs: Tensor) -> Tensor:
@@ -36,25 +29,6 @@ def gradients(op: Op, output: Any, out_grad: Any, *arrays: Any) -> tuple[Any, ..
 def values(found: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
     return found.numpy() if isinstance(found, Tensor) else found
-
-
-def numerical(f: Callable[..., Any], out_grad: Any, *arrays: np.ndarray, step: float = 1e-6) -> list[np.ndarray]:
-    """The derivative of ``sum(out_grad * f(*arrays))`` by each array: central differences in float64.
-
-    Element i of it is ``(f(a + h e_i) - f(a - h e_i)) . out_grad / 2h``.
-    """
-    found = []
-    for position, array in enumerate(arrays):
-        derivative = np.zeros(array.shape)
-        for index in np.ndindex(*array.shape):
-            sides = []
-            for h in (step, -step):
-                moved = [np.array(other, dtype=np.float64) for other in arrays]
-                moved[position][index] += h
-                sides.append(np.sum(np.asarray(f(*moved)) * out_grad))
-            derivative[index] = (sides[0] - sides[1]) / (2 * step)
-        found.append(derivative)
-    return found
 
 
 def is_graph_of(result: Any, *leaves: Tensor) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.hw1.tests.checks import random
+from hw.derivatives import random
 from hw.testing import hint, same
 from needle.ops import BroadcastTo, MatMul, Reshape, Summation, Transpose
 

@@ -8,7 +8,8 @@ import weakref
 import numpy as np
 import pytest
 
-from hw.hw2.tests.checks import constant, random
+from hw.derivatives import random
+from hw.hw2.tests.checks import constant
 from hw.hw2.tests.test_adam import adam
 from hw.testing import hint, same
 from needle import nn, optim

@@ -8,7 +8,8 @@ import weakref
 import numpy as np
 import pytest
 
-from hw.hw2.tests.checks import constant, fill, gradients, random
+from hw.derivatives import random
+from hw.hw2.tests.checks import constant, fill, gradients
 from hw.hw2.tests.test_batch_norm import layer, reference
 from hw.testing import hint, same
 from needle import nn

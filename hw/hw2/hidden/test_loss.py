@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.hw2.tests.checks import constant, random
+from hw.derivatives import random
+from hw.hw2.tests.checks import constant
 from hw.hw2.tests.test_loss import rows_of
 from hw.testing import hint, raises, same
 from needle import nn

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.hw2.tests.checks import constant, random, without_graph
+from hw.derivatives import random
+from hw.hw2.tests.checks import constant, without_graph
 from hw.hw2.tests.test_sgd import trained
 from hw.testing import hint, same
 from needle import nn, optim

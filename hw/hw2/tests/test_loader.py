@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw.hw2.tests.checks import drawing, random
+from hw.derivatives import random
+from hw.hw2.tests.checks import drawing
 from hw.testing import hint, same
 from needle import data
 from needle.autograd import Tensor

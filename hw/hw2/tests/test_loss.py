@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from hw.hw2.tests.checks import constant, gradients, random
+from hw.derivatives import random
+from hw.hw2.tests.checks import constant, gradients
 from hw.testing import hint, raises, same
 from needle import nn
 
