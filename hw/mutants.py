@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import UsageError, trees
+from .answers import Answer
 from .assignment import Assignment, Table, Task, load, read_toml
 from .functions import FunctionName, find, functions
 from .grading import grader
 from .packing import hidden_tests
-from .verifying import Answer, lost_by
+from .verifying import lost_by
 
 #: What part of the mutants may go unnoticed, those that are equivalent aside.
 UNNOTICED = 0.05

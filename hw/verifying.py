@@ -1,27 +1,20 @@
-"""``verify``: the graders are graded, with the solution, with blanks, and with answers known to be wrong or right.
-
-``hw/hw1/wrong/<task>/<what>.py`` and ``hw/hw1/right/<what>.py`` (or a folder of such files) hold answers: a docstring
-that says what is wrong or different, ``FILE = "python/needle/..."``, and functions under their qualified names, classes
-being nothing but containers. Their bodies replace those of the solution, with the imports of the answer's own module.
-"""
+"""``verify``: the graders are graded, with the solution, with blanks, and with answers known to be wrong or right."""
 
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from . import UsageError, trees
+from .answers import Answer, kept, put_into
 from .assignment import Assignment, Task, load
 from .blanking import task_in
-from .functions import functions, put, replaced
 from .grades import Grade
 from .grading import Grader, grader, problem
 from .images import Image
@@ -37,15 +30,6 @@ DEFECT = r"(?m)^(NameError|ImportError|ModuleNotFoundError|SyntaxError|UnboundLo
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A wrong or right answer that the staff keeps."""
-
-    name: str
-    what: str  # its docstring
-    donors: Mapping[str, str]  # by the file that they go into
 
 
 def run(args: argparse.Namespace) -> int:
@@ -140,10 +124,10 @@ def at_once(work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
 def wrong_answers(judge: Grader, tasks: list[Task]) -> list[str]:
     """Wrong answers that lose no points."""
     unnoticed, defective = [], []
-    kept = [(task, answer) for task in tasks for answer in answers(judge.assignment.folder / "wrong" / task.name)]
-    count = len(kept)
-    all_lost = at_once(lambda each: lost_by(judge, each[1], [each[0]], first=True), kept)
-    for (task, answer), lost in zip(kept, all_lost):
+    wrong = [(task, answer) for task in tasks for answer in kept(judge.assignment, f"wrong/{task.name}")]
+    count = len(wrong)
+    all_lost = at_once(lambda each: lost_by(judge, each[1], [each[0]], first=True), wrong)
+    for (task, answer), lost in zip(wrong, all_lost):
         if not lost:
             unnoticed.append(f"{task.name}/{answer.name}: {answer.what}")
         elif any(re.search(DEFECT, each) for each in lost):
@@ -161,7 +145,7 @@ def wrong_answers(judge: Grader, tasks: list[Task]) -> list[str]:
 
 def right_answers(judge: Grader) -> list[str]:
     """Right answers that lose points."""
-    found = list(answers(judge.assignment.folder / "right"))
+    found = list(kept(judge.assignment, "right"))
     all_lost = at_once(lambda answer: lost_by(judge, answer, list(judge.assignment.tasks)), found)
     complaints = [f"{answer.name}: {each}" for answer, lost in zip(found, all_lost) for each in lost]
     return said(f"{len(found)} right answers, written differently, get full points.", complaints)
@@ -169,7 +153,7 @@ def right_answers(judge: Grader) -> list[str]:
 
 def lost_by(judge: Grader, answer: Answer, tasks: list[Task], first: bool = False) -> list[str]:
     """What an answer loses points by; only the first, if that is enough."""
-    image, wrong = judge.with_submitted(bodies_of(answer, judge.solution), judge.solution)
+    image, wrong = judge.with_submitted(put_into(judge.solution, answer), judge.solution)
     if wrong is not None:
         raise UsageError(f"{answer.name} does not compile:\n{wrong}")
     lost = []
@@ -186,52 +170,3 @@ def lost_by(judge: Grader, answer: Answer, tasks: list[Task], first: bool = Fals
                     if first:
                         return lost
     return lost
-
-
-def answers(folder: Path) -> Iterator[Answer]:
-    """The answers in a folder: a file each, or a folder of files that belong together."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        files = [path] if path.suffix == ".py" else sorted(path.glob("*.py")) if path.is_dir() else []
-        files = [file for file in files if file.name != "__init__.py"]
-        if not files or path.name.startswith((".", "__")):
-            continue
-        sources = [read_answer(file) for file in files]
-        yield Answer(path.stem, sources[0][1], {target: donor for target, _, donor in sources})
-
-
-def read_answer(path: Path) -> tuple[str, str, str]:
-    """The file that an answer goes into, its docstring, its source."""
-    source = path.read_text(encoding="utf-8")
-    module = ast.parse(source, str(path))
-    for node in module.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "FILE":
-            return str(ast.literal_eval(node.value)), (ast.get_docstring(module) or "").strip(), source
-    raise UsageError(f"{path} does not say FILE = ..., the file that its functions go into.")
-
-
-def bodies_of(answer: Answer, solution: Image) -> dict[str, bytes]:
-    """The files of the solution with an answer's bodies in them."""
-    changed = {}
-    for file, source in answer.donors.items():
-        text = solution[file].decode()
-        donor = with_imports(source)
-        for name in dict.fromkeys(function.name for function in functions(donor, answer.name)):
-            text = put(text, file, name, donor, body_only=True)
-        changed[file] = text.encode()
-    return changed
-
-
-def with_imports(source: str) -> str:
-    """The source with its imports in each body that uses them: the file that a body goes into has others."""
-    imports: dict[str, str] = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and getattr(node, "module", "") != "__future__":
-            text = " ".join((ast.get_source_segment(source, node) or "").split())
-            imports |= {(alias.asname or alias.name).partition(".")[0]: text for alias in node.names}
-    parts = []
-    for function in functions(source, "an answer"):
-        body = ast.parse(f"if True:\n{source[function.body : function.end]}" if function.indent else "")
-        used = {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
-        lines = dict.fromkeys(text for name, text in imports.items() if name in used)
-        parts.append((function.body, function.body, "".join(f"{function.indent}{line}\n" for line in lines)))
-    return replaced(source, parts)

@@ -18,6 +18,7 @@ import pytest
 
 from hw import UsageError, grading, packing, processes, trees, verifying
 from hw.__main__ import parser
+from hw.answers import with_imports
 from hw.assignment import load
 from hw.grades import results
 from hw.grading import Grader, grader
@@ -356,7 +357,7 @@ def test_verify_finds_what_is_wrong_with_an_assignment(
 
 def test_imports_of_an_answer_go_with_the_bodies_that_use_them() -> None:
     source = "import math\nfrom os import path, sep\n\n\ndef f(x):\n    return math.pi\n\n\ndef g(x):\n    return sep\n"
-    assert verifying.with_imports(source).split("def ")[1:] == [
+    assert with_imports(source).split("def ")[1:] == [
         "f(x):\n    import math\n    return math.pi\n\n\n",
         "g(x):\n    from os import path, sep\n    return sep\n",
     ]

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from hw.assignment import FunctionName, every
+from hw.answers import kept, put_into
+from hw.assignment import every
 
 from .student_tree import PROJECT
 
@@ -22,10 +23,6 @@ def functions_of(path):
     """The tests of a file, by name."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name.startswith("test_")}
-
-
-def answers(assignment, kind):
-    return [path for path in sorted((assignment.folder / kind).rglob("*.py")) if path.name != "__init__.py"]
 
 
 def test_there_are_a_hundred_points(assignment):
@@ -67,27 +64,29 @@ def test_the_handout_says_how_long_it_takes_and_what_is_handed_in(assignment):
 
 
 def test_wrong_answers_are_kept_for_every_task(assignment):
-    kept = {task.name: answers(assignment, f"wrong/{task.name}") for task in assignment.tasks}
-    assert min(map(len, kept.values())) >= 3
-    assert sum(map(len, kept.values())) >= 25
+    count = {task.name: len(list(kept(assignment, f"wrong/{task.name}"))) for task in assignment.tasks}
+    assert min(count.values()) >= 3
+    assert sum(count.values()) >= 25
     folders = {path.name for path in (assignment.folder / "wrong").iterdir() if path.name != "__pycache__"}
-    assert folders == set(kept)
+    assert folders == set(count)
 
 
-def test_kept_answers_say_what_they_are_and_replace_functions_of_a_task(assignment):
+def test_kept_answers_say_what_they_are_and_answer_a_task(assignment):
     owner = {function: task.name for task in assignment.tasks for function in task.functions}
-    for path in (*answers(assignment, "wrong"), *answers(assignment, "right")):
-        source = path.read_text(encoding="utf-8")
-        module = ast.parse(source)
-        assert (ast.get_docstring(module) or "").endswith("."), path
-        (file,) = re.findall(r'^FILE = "(.*)"$', source, re.MULTILINE)
-        defined = [x for x in module.body if isinstance(x, (ast.FunctionDef, ast.ClassDef))]
-        names = [
-            x.name if isinstance(x, ast.FunctionDef) else f"{x.name}.{f.name}" for x in defined for f in methods(x)
-        ]
-        tasks = {owner[FunctionName(file, name)] for name in names}
-        assert tasks and (path.parts[-3] != "wrong" or tasks == {path.parent.name}), path
+    for task in assignment.tasks:
+        names = set()
+        for answer in kept(assignment, f"wrong/{task.name}"):
+            assert answer.what.endswith("."), answer.name
+            assert {owner[function] for function in answer.functions()} == {task.name}, answer.name
+            assert answer.name not in names
+            names.add(answer.name)
+    for answer in kept(assignment, "right"):
+        assert answer.what.endswith(".") and {owner[function] for function in answer.functions()}, answer.name
 
 
-def methods(definition):
-    return definition.body if isinstance(definition, ast.ClassDef) else [definition]
+def test_a_kept_answer_changes_the_solution(assignment):
+    solution = {file: (PROJECT / file).read_bytes() for file in assignment.files}
+    for folder in ("right", *(f"wrong/{task.name}" for task in assignment.tasks)):
+        for answer in kept(assignment, folder):
+            changed = put_into(solution, answer)
+            assert changed and all(ast.parse(text) and text != solution[file] for file, text in changed.items())
