@@ -7,16 +7,14 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .. import listening as door
 from ..backend_selection import BACKEND, NDArray, stamp
 from ..changes import Stale
 from ..display import attributes
 from ..listening import Known, Listener, listening
-from ..places import Place, Within, here
+from ..places import Place
+from .calls import Here
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
 from .order import inputs_first
 from .records import CONSUMER, INPUTS, KIND, NODE, PLACE, WIDTH, Node, cut
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from ..autograd import Op, Value
 
 _PRESENT = object()
-_WATCHING = (str(Path(__file__).parent), door.__file__)
 
 
 #: How many bytes of values a recording keeps by default.
@@ -72,50 +69,13 @@ def recording_of(error: BaseException) -> Trace | None:
     return getattr(error, "needle_recording", None)
 
 
-def _announcing(frame: FrameType | None) -> FrameType | None:
-    """The frame that announces what a listener, in `frame` or further in, is being told."""
-    while frame is not None and frame.f_code is not _ANNOUNCE:
-        frame = frame.f_back
-    return None if frame is None else frame.f_back
-
-
-def _walker(frame: FrameType | None) -> FrameType | None:
-    """The function that makes a backward walk, of which it announces that it begins."""
-    while frame is not None and frame.f_code.co_filename in (door.__file__, contextlib.__file__):
-        frame = frame.f_back
-    return frame
-
-
-_ANNOUNCE = door.announce.__code__
-
-
-class _Calls:
-    """The modules that are being called in a thread, and the backward walks that it makes."""
-
-    def __init__(self) -> None:
-        self.open: list[tuple[str, Place]] = []  # their paths, and where they were called; the innermost last
-        self.outermost: Any = lambda: None  # a weak reference to the module that no other contains
-        self.paths: dict[int, str] = {}  # of its parts
-        self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
-        self.candidates: dict[tuple[int, int], tuple[Node, str]] = {}  # for a name, until the outermost call ends
-        self.walks: list[int] = []  # the backward walks that have begun, by the index of the event
-        self.around: list[Within] = []  # the frames of these calls and walks, the innermost last
-
-
-class _Here(threading.local):
-    """What belongs to the thread that asks."""
-
-    def __init__(self) -> None:
-        self.calls = _Calls()
-
-
 class Recorder(Listener):
     """Writes down in `trace` what it is told."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self._lock = threading.RLock()
-        self._here = _Here()
+        self._here = Here()
         self._stamps: dict[int, Any] = {}
         self._nameless: dict[int, Place] = {}  # where nodes are made that are assigned to nothing, by identity
 
@@ -126,7 +86,7 @@ class Recorder(Listener):
         with self._lock:
             record = self.trace.known(node)
             if record is None or self._last(NODE) != record.number or self._last(KIND) != "computed":
-                where = self._place()
+                where = self._here.calls.place()
                 numbers = self._inputs(inputs, where)
                 record = self._node(node, op, numbers, where)
             else:  # eager mode, where both are told at once
@@ -139,7 +99,7 @@ class Recorder(Listener):
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Write it down, with the value."""
         with self._lock:
-            where = self._place()
+            where = self._here.calls.place()
             numbers = self._inputs(inputs, where)
             record = self._node(node, op, numbers, where)
             self._event("computed", where, record.number, record.op, numbers, "", node.cached_data, seconds)
@@ -149,7 +109,7 @@ class Recorder(Listener):
         with self._lock:
             by = self.trace.known(consumer)
             follows = position > 0 and by is not None and self._follows_share() and self._last(CONSUMER) == by.number
-            where = self._last_place() if follows else self._place()
+            where = self._last_place() if follows else self._here.calls.place()
             by = by or self._seen(consumer, where)
             receiver = self._seen(node, where).number
             given = None if share is None else self._seen(share, where).number
@@ -158,7 +118,7 @@ class Recorder(Listener):
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
         """Write it down."""
         with self._lock:
-            where = self._place()
+            where = self._here.calls.place()
             numbers = tuple(self._seen(x, where).number for x in inputs)
             number = None if node is None else self._seen(node, where).number
             said = " ".join(f"{type(error).__name__}: {error}".split())
@@ -185,13 +145,13 @@ class Recorder(Listener):
     def freed(self, node: Value) -> None:
         """Write it down."""
         with self._lock:
-            where = self._last_place() if self._follows_share() else self._place()
+            where = self._last_place() if self._follows_share() else self._here.calls.place()
             self._event("freed", where, node=self._seen(node, where).number)
 
     def replaced(self, tensor: Value, before: Any) -> None:
         """Write it down, with the new value; that of before, too, if the tensor was not known."""
         with self._lock:
-            where = self._place()
+            where = self._here.calls.place()
             record = self._seen(tensor, where, before)
             self._event("replaced", where, record.number, data=tensor.cached_data)
 
@@ -208,20 +168,17 @@ class Recorder(Listener):
                     calls.paths = known
             elif id(module) not in calls.paths:
                 self._name_by_path(calls.outermost())
-            where = self._place()
-            calls.open.append((calls.paths.get(id(module), ""), where))
-            calls.around.append(Within(_announcing(sys._getframe(1)), where))
+            where = calls.place()
+            calls.enter(calls.paths.get(id(module), ""), where)
             self._event("entered", where, what=type(module).__name__)
 
     def left(self, module: Any, output: Any) -> None:
         """Write it down."""
         with self._lock:
             known, calls = self.trace.known(output), self._here.calls
-            where = calls.open[-1][1] if calls.open else self._place()
+            where = calls.open[-1][1] if calls.open else calls.place()
             self._event("left", where, None if known is None else known.number, what=type(module).__name__)
-            if calls.open:
-                calls.open.pop()
-                calls.around.pop()
+            calls.leave()
             if not calls.open:
                 for record, name in calls.candidates.values():
                     self._name(record, name)
@@ -230,29 +187,23 @@ class Recorder(Listener):
     def backward_began(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
-            calls, walker = self._here.calls, _walker(_announcing(sys._getframe(1)))
-            calls.walks.append(self._walk_event("backward_began", outputs))
-            caller = None if walker is None else walker.f_back
-            calls.around.append(Within(caller, here(_WATCHING, caller, calls.around[-1] if calls.around else None)))
+            self._here.calls.begin_walk(self._walk_event("backward_began", outputs))
 
     def backward_ended(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
             self._walk_event("backward_ended", outputs)
-            calls = self._here.calls
-            if calls.walks:
-                calls.walks.pop()
-                calls.around.pop()
+            self._here.calls.end_walk()
 
     def _walk_event(self, kind: str, outputs: Sequence[Value]) -> int:
-        where = self._place()
+        where = self._here.calls.place()
         numbers = tuple(self._seen(x, where).number for x in outputs)
         return self._event(kind, where, node=numbers[0] if len(numbers) == 1 else None, inputs=numbers)
 
     def stepped(self, optimizer: Any) -> None:
         """Write it down."""
         with self._lock:
-            self._event("stepped", self._place(), what=type(optimizer).__name__)
+            self._event("stepped", self._here.calls.place(), what=type(optimizer).__name__)
 
     def known(self, node: Value) -> Known | None:
         """Its number, name and line; of a node that was there before the recording, no line."""
@@ -266,16 +217,10 @@ class Recorder(Listener):
     def named(self, tensor: Value, text: str) -> None:
         """`needle.debug.name` was called."""
         with self._lock:
-            record = self._seen(tensor, self._place())
+            record = self._seen(tensor, self._here.calls.place())
             record.name, record.named_by = text, BY_USER
 
     # Writing it down --------------------------------------------------------------------------------------------------
-
-    def _place(self) -> Place:
-        """Where the program is, without the lines of those who watch."""
-        around, frame = self._here.calls.around, sys._getframe(2)
-        start = frame.f_back if frame.f_code is _ANNOUNCE else _announcing(frame)
-        return here(_WATCHING, start, around[-1] if around else None)
 
     def _event(
         self,
@@ -375,7 +320,7 @@ class Recorder(Listener):
 
     def _name_by_path(self, module: Any) -> None:
         """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""
-        where = self._place()
+        where = self._here.calls.place()
         self._here.calls.paths = {id(m): path for path, m in module.named_modules()}
         self._here.calls.parts[module] = self._here.calls.paths
         for path, tensor in [*module.named_parameters(), *module.named_buffers()]:
