@@ -72,7 +72,7 @@ def blank_body(text: str, file: str, function: Function, message: str) -> str:
             raise UsageError(f"{file}: {function.name} is {function.trait}; it cannot be blanked")
         outer = function.indent[2:]
         unused = "".join(f"(void){name};\n{function.indent}" for name in function.parameters)
-        body = f"{unused}throw std::runtime_error({cpp_string(message, function.indent)});"
+        body = f"{unused}throw std::logic_error({cpp_string(message, function.indent)});"
         return f"{{\n{function.indent}{body}\n{outer}}}"
     header = text[: function.body]
     start = function.indent if header.endswith("\n") else f"\n{function.indent}" if header.endswith(":") else "; "
@@ -86,7 +86,7 @@ def blank_body(text: str, file: str, function: Function, message: str) -> str:
 
 def cpp_string(message: str, indent: str) -> str:
     """The message as a literal, in two parts where a line would be too long."""
-    if len(indent) + len(message) + 29 <= 100:
+    if len(indent) + len(message) + 27 <= 100:
         return f'"{message}"'
     first, colon, second = message.partition(": ")
     return f'\n{indent}    "{first}{colon}"\n{indent}    "{second}"'

@@ -18,6 +18,7 @@ from . import UsageError, trees
 from .assignment import Assignment, Task, earlier, load
 from .blanking import task_in
 from .choosing import CASE
+from .functions import CPP
 from .running import Case, Report, run_tests, student_environment
 from .testing import wrap
 
@@ -71,13 +72,19 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--packed checks a copy; --pdb and --debug go without it.")
     with the_tree(root, assignment, args.packed) as tree:
         if released["build"] and (error := trees.build(tree)):
-            print(f"The C++ code does not compile:\n\n{error}")
-            return 1
+            print(f"The C++ code does not compile:\n\n{indented(error)}\n")
+            if args.task is not None and is_cpp(assignment.task(args.task)):
+                return 1
         assignments = [*(earlier(assignment, root) if args.earlier else ()), assignment]
         if args.task is None:
             return max([check_all(each, tree) for each in assignments])
         found = [each for each in assignments if args.task in task_names(each)] or [assignment]
         return check_task(found[-1], found[-1].task(args.task), tree, args)
+
+
+def is_cpp(task: Task) -> bool:
+    """Whether a task is written in C++."""
+    return any(function.file.endswith(CPP) for function in task.functions)
 
 
 def task_names(assignment: Assignment) -> set[str]:
@@ -116,7 +123,8 @@ def public_test(assignment: Assignment, task: Task) -> str:
 def check(assignment: Assignment, task: Task, tree: Path, only: Sequence[str] | None = None) -> Result:
     """Run the public tests of a task."""
     environment = student_environment(tree, assignment.backend)
-    report = run_tests(tree, [public_test(assignment, task)], environment, seconds=TIME, only=only)
+    file, imports = public_test(assignment, task), assignment.imports
+    report = run_tests(tree, [file], environment, seconds=TIME, only=only, imports=imports)
     return Result(assignment, task, report)
 
 
@@ -137,7 +145,7 @@ def check_all(assignment: Assignment, tree: Path) -> int:
     print(line + (f" Hidden tests give {hidden:g} more when it is graded." if hidden else ""))
     broken = next((result.report.broken for result in results.values() if result.report.broken), None)
     if broken and not any(result.report.imported for result in results.values()):
-        print(f"\nNeedle cannot be imported from this tree:\n\n{indented(broken)}")
+        print(f"\nThe code in this tree cannot be imported:\n\n{indented(broken)}")
     left = [result for result in results.values() if not result.done]
     if left:
         print(f"Go on with: python -m hw check {left[0].task.name}")
@@ -260,7 +268,8 @@ def needed_first(assignment: Assignment, task: Task, tree: Path, case: Case) -> 
     if not task.needs:
         return []
     needs = {public_test(assignment, assignment.task(name)): name for name in task.needs}
-    report = run_tests(tree, list(needs), student_environment(tree, assignment.backend), seconds=TIME)
+    environment = student_environment(tree, assignment.backend)
+    report = run_tests(tree, list(needs), environment, seconds=TIME, imports=assignment.imports)
     failing = {f"hw/{assignment.name}/{c.name.partition('::')[0]}" for c in report.cases if not c.passed}
     return [name for file, name in needs.items() if file in failing]
 

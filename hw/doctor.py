@@ -72,9 +72,9 @@ def environment(root: Path, released: dict[str, Any]) -> Iterator[Finding]:
         [sys.executable, "-c", ASK], capture_output=True, text=True, cwd=Path(sys.prefix), env=clean, check=False
     )
     place = json.loads(done.stdout)["needle"] if done.returncode == 0 else None
-    if place is None and trees.in_own_environment(root):
+    if place is None and trees.in_own_environment(root) and trees.holds_needle(root):
         yield "The environment .venv does not find the tree: was it moved?", "Run: python -m hw setup"
-    if place is not None and trees.is_foreign(place, root):
+    if place is not None and trees.is_foreign(place, root) and trees.holds_needle(root):
         yield (
             f"This Python imports another Needle, outside of the tree:\n    found: {place}\n    tree:  {root}",
             "Use the tree's own Python: python -m hw setup, then activate .venv.",
@@ -107,8 +107,7 @@ def compiler(root: Path, released: dict[str, Any]) -> Iterator[Finding]:
             "There is no C++ compiler.",
             "Debian, Ubuntu: apt install g++. macOS: xcode-select --install. Windows: use WSL.",
         )
-    extensions = [p for end in ("so", "pyd") for p in Path(*trees.extension_path(root)).glob(f"*.{end}")]
-    if not extensions:
+    if not trees.extensions(root):
         yield "The C++ is not built.", "Run: python -m hw build"
 
 

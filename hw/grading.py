@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import UsageError, processes, trees
+from . import UsageError, trees
 from .assignment import Assignment, Task, every, load
 from .blanking import task_in
+from .building import Builder
 from .checking import failure
 from .grades import HIDDEN, PUBLIC, Grade, Outcome, line_of, table, write_csv, write_results
 from .images import Image, compile_tree, read_image, remove, with_files, written
@@ -36,7 +37,6 @@ LEAST_TIME, TIMES_SOLUTION = 10.0, 10.0
 #: Seconds for a whole submission; Gradescope ends a container after ten minutes.
 BUDGET = 420.0
 SOLUTION_TIME = 200.0
-BUILD_LIMITS, BUILD_TIME = Limits(memory=4 << 30, file_size=1 << 30), 200.0
 #: Trees are written to memory if this much is free there: a container has less, and shares it with what runs.
 LEAST_ROOM = 1 << 30
 #: As whom root runs what it does not trust; no account of this number is needed.
@@ -88,11 +88,14 @@ def grader(assignment: Assignment, root: Path, hidden: Path | None) -> Iterator[
     workplace = Path(tempfile.mkdtemp(prefix="needle-grade-", dir=place_for_trees())).resolve()
     tool = {name: (root / name).read_bytes() for name in tool_files(root)}
     prepared = Pool(tool, bare_environment(workplace, assignment.backend, workplace), workplace)
+    limits = Limits(user=STRANGER) if can_run_as(STRANGER, workplace) else Limits()
+    builder = Builder(workplace, assignment.backend, limits.user)
     try:
         workplace.chmod(0o711)
-        yield Grader(assignment, root, hidden, workplace, prepared)
+        yield Grader(assignment, root, hidden, workplace, prepared, limits, builder)
     finally:
         prepared.close()
+        builder.close()
         os.umask(mask)
         remove(workplace)
 
@@ -120,6 +123,10 @@ class Grader:
         An empty folder, which other users can pass through but not list.
     prepared : Pool
         What runs the tests.
+    limits : Limits
+        What a process of theirs gets.
+    builder : Builder
+        What compiles C++.
 
     Raises
     ------
@@ -128,10 +135,17 @@ class Grader:
     """
 
     def __init__(
-        self, assignment: Assignment, root: Path, hidden: Path | None, workplace: Path, prepared: Pool
+        self,
+        assignment: Assignment,
+        root: Path,
+        hidden: Path | None,
+        workplace: Path,
+        prepared: Pool,
+        limits: Limits,
+        builder: Builder,
     ) -> None:
         self.assignment, self.workplace, self.prepared = assignment, workplace, prepared
-        self.limits = Limits(user=STRANGER) if can_run_as(STRANGER, workplace) else Limits()
+        self.limits, self.builder = limits, builder
         self.folder = f"hw/{assignment.name}"
         self.hidden: Image = {}
         if hidden is not None:
@@ -150,10 +164,18 @@ class Grader:
         with tempfile.TemporaryDirectory(dir=self.workplace) as folder:
             tree = Path(folder) / "tree"
             release(self.assignment, root, tree, solved)
-            if self.assignment.build and (error := self.build(tree)):
-                raise UsageError(f"The staff's own C++ code does not compile:\n{error}")
             compile_tree(tree)
-            return read_image(tree)
+            image, error = self.built(read_image(tree))
+        if error is not None:
+            raise UsageError(f"The staff's own C++ code does not compile:\n{error}")
+        return image
+
+    def built(self, image: Image) -> tuple[Image, str | None]:
+        """The tree with its extensions, if it has any; and what the compiler said, if it failed."""
+        if not self.assignment.build:
+            return image, None
+        built, error = self.builder.build(image)
+        return built, error or None
 
     def learn(self, kind: str) -> None:
         """Run all tests of a kind with the solution: what there is to compare, and how long it takes."""
@@ -194,21 +216,9 @@ class Grader:
                 seconds=seconds,
                 limits=self.limits,
                 transcript=True,
+                imports=self.assignment.imports,
                 start=self.prepared.run,
             )
-
-    def build(self, tree: Path) -> str:
-        """Compile the C++ of a tree; what the compiler said, if it did not work."""
-        ended = processes.run(
-            [sys.executable, "-m", "hw", "build"],
-            cwd=tree,
-            env=trees.environment(tree, self.assignment.backend),
-            seconds=BUILD_TIME,
-            limits=BUILD_LIMITS,
-        )
-        if ended.status == 0:
-            return ""
-        return "It took too long." if ended.timed_out else ended.errors.decode(errors="replace").strip()
 
     def grade(self, submission: Submission) -> Grade:
         """Grade a submission: all public tests first, then the hidden ones."""
@@ -282,12 +292,7 @@ class Grader:
 
     def with_submitted(self, files: Mapping[str, bytes], others: Image | None = None) -> tuple[Image, str | None]:
         """The tree with these files, the others as they are released; and what the compiler said, if it failed."""
-        image = with_files(others or self.blank, files)
-        if not self.assignment.build:
-            return image, None
-        with written(image, self.workplace, None) as (tree, _):
-            problem = self.build(tree) or None
-            return read_image(tree), problem
+        return self.built(with_files(others or self.blank, files))
 
     def outcome(self, task: Task, kind: str, report: Report, unusable: Mapping[str, str], grade: Grade) -> Outcome:
         """Count the tests of a task that hold."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from . import UsageError, trees
 from .answers import Answer
 from .assignment import Assignment, Table, Task, load, read_toml
-from .functions import FunctionName, find, functions
+from .functions import CPP, FunctionName, find, functions
 from .grading import grader
 from .packing import hidden_tests
 from .verifying import lost_by
@@ -110,7 +110,7 @@ def equivalents(assignment: Assignment) -> list[Equivalent]:
 
 
 def mutants(task: Task, solution: dict[str, bytes]) -> Iterator[Mutant]:
-    """All mutants of a task's functions, each text once."""
+    """All mutants of a task's functions in Python, each text once."""
     try:
         from cosmic_ray.mutating import mutate_code  # type: ignore[import-untyped, import-not-found, unused-ignore]
         from cosmic_ray.plugins import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -121,6 +121,8 @@ def mutants(task: Task, solution: dict[str, bytes]) -> Iterator[Mutant]:
         raise UsageError("Mutants are made by Cosmic Ray: pip install 'needle-dl[mutants]'.") from None
     operators = [get_operator(name)() for name in operator_names() if not any(each in name for each in LEFT_OUT)]
     for function in task.functions:
+        if function.file.endswith(CPP):
+            continue
         text = solution[function.file].decode()
         for here in find(text, function):
             source = textwrap.dedent(text[here.start : here.end])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import ast
 import json
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from . import UsageError, trees
-from .assignment import Assignment, earlier, every, load
+from .assignment import BUILD_FILE, Assignment, earlier, every, load
+from .files import project_files
 
 #: In the zip: what it is of.
 MARKER = "packed.json"
@@ -110,7 +110,7 @@ def run_autograder(args: argparse.Namespace) -> int:
         archive.writestr(entry("setup.sh", executable=True), SETUP.replace("@MORE@", more))
         archive.writestr(entry("run_autograder", executable=True), RUN.replace("@NAME@", assignment.name))
         archive.writestr(entry("requirements.txt"), "".join(map(requirement, packages)))
-        for name in project_files(root, assignment):
+        for name in needed_files(root, assignment):
             archive.writestr(entry(f"project/{name}"), (root / name).read_bytes())
         if hidden is not None:
             for path in sorted(hidden.rglob("*.py")):
@@ -140,20 +140,12 @@ def requirement(package: str) -> str:
         return 'tomli; python_version < "3.11"\n' if package == "tomli" else f"{package}\n"
 
 
-def project_files(root: Path, assignment: Assignment) -> Iterator[str]:
+def needed_files(root: Path, assignment: Assignment) -> list[str]:
     """What grading needs of the project: the library, the tool, this assignment and those before it."""
-    patterns = ["pyproject.toml", "LICENSE", "python/needle/**/*", "apps/**/*", "hw/*.py", "hw/*.md", "hw/templates/*"]
-    patterns += ["CMakeLists.txt", "src/**/*", "tests/src/thread_check.cpp"]
-    names = {each.name for each in every(root)}
-    wanted = {assignment.name, *(each.name for each in earlier(assignment, root))}
-    # Later assignments say what has to be blank in this one: their assignment.toml comes along, and what it names.
-    patterns += [f"hw/{name}/assignment.toml" for name in names]
-    patterns += [f"hw/{name}/{part}" for name in wanted for part in ("*.*", "tests/**/*", "images/**/*")]
-    seen: set[str] = set()
-    for pattern in patterns:
-        for path in sorted(root.glob(pattern)):
-            name = path.relative_to(root).as_posix()
-            built = "__pycache__" in path.parts or path.suffix in (".pyc", ".so", ".pyd")
-            if path.is_file() and not built and name not in seen:
-                seen.add(name)
-                yield name
+    patterns = ["pyproject.toml", "LICENSE", "python/needle/**", "apps/**/*.py", "hw/*.py", "hw/*.md", "hw/templates/*"]
+    # Other assignments say what has to be blank in this one: their assignment.toml comes along, and what it names.
+    for each in every(root):
+        patterns += [f"hw/{each.name}/assignment.toml", f"hw/{each.name}/{BUILD_FILE}", *each.files]
+    for each in (*earlier(assignment, root), assignment):
+        patterns += [*each.copies, *(f"hw/{each.name}/{part}" for part in ("*.*", "tests/**", "images/**"))]
+    return project_files(root, patterns)

@@ -18,8 +18,9 @@ from pathlib import Path
 from posixpath import join, normpath
 
 from . import UsageError, trees
-from .assignment import Assignment, FunctionName, earlier, every, glob_matches, load
+from .assignment import BUILD_FILE, Assignment, FunctionName, earlier, every, load
 from .blanking import blank, task_message, withheld_message
+from .files import glob_matches, project_files
 from .functions import functions, matching
 
 #: The modules of the tool that a student may use; what releases, grades and verifies stays with the staff.
@@ -33,6 +34,7 @@ STUDENT_MODULES = (
     "choosing",
     "derivatives",
     "doctor",
+    "files",
     "functions",
     "judging",
     "jupyter",
@@ -92,13 +94,13 @@ def plan(assignment: Assignment, root: Path, solved: Collection[str] = ()) -> Pl
         assignments, and of solved tasks, are not blank either.
     """
     before = earlier(assignment, root)
-    available = list(project_files(root, assignment.build))
+    available = project_files(root, assignment.copies)
     left_out = [path for path in available if any(glob_matches(p, path) for p in assignment.leaves_out)]
     for pattern in assignment.leaves_out:
         if not any(glob_matches(pattern, path) for path in (*left_out, *apps(root))):
             raise UsageError(f"hw/{assignment.name}/assignment.toml: leaves_out: {pattern!r} fits no file")
-    needed = {file for each in (*before, assignment) for file in each.files if file.startswith("apps/")}
-    copied = [path for path in (*available, *sorted(needed)) if path not in left_out]
+    edited = {file for each in (*before, assignment) for file in each.files}
+    copied = [path for path in (*available, *sorted(edited.difference(available))) if path not in left_out]
     decided = Plan(copied, left_out)
     open_functions = {name for each in before for task in each.tasks for name in task.functions}
     for task in assignment.tasks:
@@ -122,19 +124,6 @@ def plan(assignment: Assignment, root: Path, solved: Collection[str] = ()) -> Pl
                 message = withheld_message(name, comes_with.get(name, "a later assignment"))
                 decided.messages.setdefault(name.file, {}).setdefault(name, message)
     return decided
-
-
-def project_files(root: Path, build: bool) -> Iterator[str]:
-    """The files of the library, as they can be released."""
-    folders = ["python/needle", *(["src"] if build else [])]
-    for folder in folders:
-        for path in sorted((root / folder).rglob("*")):
-            compiled = path.suffix in (".so", ".pyd", ".pyc") or any(p.endswith("_cache") for p in path.parts)
-            if path.is_file() and not compiled and "__pycache__" not in path.parts:
-                yield path.relative_to(root).as_posix()
-    if build:
-        # The second is a target that is not built, but whose file CMake wants to see.
-        yield from (path for path in ("CMakeLists.txt", "tests/src/thread_check.cpp") if (root / path).is_file())
 
 
 def apps(root: Path) -> list[str]:
@@ -194,6 +183,8 @@ def fill(assignment: Assignment, root: Path, tree: Path, solved: Collection[str]
             write(tree / path, blank(read(root / path), path, decided.messages[path]))
         else:
             copy(root / path, tree / path)
+    if assignment.build:
+        copy(assignment.folder / BUILD_FILE, tree / BUILD_FILE)
     for name in tool_files(root):
         copy(root / name, tree / name)
     before = earlier(assignment, root)
@@ -218,7 +209,7 @@ def fill(assignment: Assignment, root: Path, tree: Path, solved: Collection[str]
         for mark, value in values.items():
             text = text.replace(mark, value)
         write(tree / place, text)
-    finish(assignment, before, tree, decided)
+    finish(assignment, before, root, tree, decided)
 
 
 def tool_files(root: Path) -> list[str]:
@@ -242,12 +233,12 @@ def copy_parts(assignment: Assignment, tree: Path) -> None:
             copy(source, target / part)
 
 
-def finish(assignment: Assignment, before: list[Assignment], tree: Path, decided: Plan) -> None:
+def finish(assignment: Assignment, before: list[Assignment], root: Path, tree: Path, decided: Plan) -> None:
     """Keep an untouched copy of all that was released, and write the manifest."""
     files = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file())
     released = {
         "assignment": assignment.name,
-        "version": version(tree),
+        "version": version(root),
         "backend": assignment.backend,
         "build": assignment.build,
         "submitted": list(assignment.files),
@@ -268,9 +259,9 @@ def write_manifest(tree: Path, released: dict[str, object]) -> None:
     write(tree / trees.MANIFEST, json.dumps(released, indent=1) + "\n")
 
 
-def version(tree: Path) -> str:
+def version(root: Path) -> str:
     """The version of the library, read without importing it."""
-    found = re.search(r'^__version__ = "(.*)"', read(tree / "python/needle/__init__.py"), re.MULTILINE)
+    found = re.search(r'^__version__ = "(.*)"', read(root / "python/needle/__init__.py"), re.MULTILINE)
     return found[1] if found else "unknown"
 
 

@@ -139,6 +139,18 @@ def found(root: Path) -> dict[str, str]:
     return places
 
 
+def holds_needle(root: Path) -> bool:
+    """Whether the library is part of a tree."""
+    released = manifest(root)
+    return released is None or "python/needle/__init__.py" in released["files"]
+
+
+def extensions(root: Path) -> list[Path]:
+    """The extensions that were built in a released tree."""
+    compiled = (path for folder in ("python", "hw") for path in sorted((root / folder).rglob("*")))
+    return [path for path in compiled if path.suffix in (".so", ".pyd")]
+
+
 def extension_path(root: Path) -> list[str]:
     """The folder in which a tree's extension is."""
     return [str(root / "python" / "needle" / "backend_ndarray")]
@@ -172,7 +184,9 @@ def refuse_foreign(root: Path, python: str = sys.executable) -> None:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise SystemExit(f"{python} cannot say which Needle it would import:\n  {last}")
     places = json.loads(done.stdout.strip().splitlines()[-1])
-    if "needle" not in places:
+    if not holds_needle(root):
+        places.pop("needle", None)
+    elif "needle" not in places:
         raise SystemExit(f"There is no Needle in {root / 'python'}; release the assignment again.")
     for name, place in places.items():
         if is_foreign(place, root):
@@ -262,13 +276,13 @@ def build(tree: Path, python: str = sys.executable) -> str:
     if cmake is None:
         raise UsageError("CMake is not installed; run: python -m hw setup")
     folder = str(tree / "build")
-    options = [f"-Dpybind11_DIR={pybind.stdout.strip()}", f"-DPython_EXECUTABLE={python}", "-DNEEDLE_TOGETHER=ON"]
+    options = [f"-Dpybind11_DIR={pybind.stdout.strip()}", f"-DPython_EXECUTABLE={python}"]
     if shutil.which("ninja", path=path):
         options += ["-G", "Ninja"]
     commands = [
         [cmake, "-S", str(tree), "-B", folder, "-DCMAKE_BUILD_TYPE=Release", *options],
         [cmake, "--build", folder, "--config", "Release"],
-        [cmake, "--install", folder, "--config", "Release", "--prefix", str(tree / "python")],
+        [cmake, "--install", folder, "--config", "Release", "--prefix", str(tree)],
     ]
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PATH": path}, check=False)

@@ -162,7 +162,7 @@ def test_a_cpp_blank_compiles_without_warnings(tmp_path, names):
     assert compiles(tmp_path, CPP) == (True, "")
     text = blanked(CPP, *names, file="x.cpp", message="hw3, task matmul: " + ", ".join(names) + " in src/x.cpp" * 5)
     assert compiles(tmp_path, text) == (True, "")
-    assert text.count("throw std::runtime_error(") == len(names)
+    assert text.count("throw std::logic_error(") == len(names)
     assert max(map(len, text.splitlines())) <= 110
 
 

@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_imported_is_named(
     assert check() == 1
     lines = lines_of(capsys)
     assert "   1  double      0 / 4   cannot be imported" in lines
-    assert "Needle cannot be imported from this tree:" in lines
+    assert "The code in this tree cannot be imported:" in lines
 
 
 def test_earlier_assignments_are_checked_on_request(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hw import UsageError
-from hw.assignment import FunctionName, earlier, every, glob_matches, load
+from hw.assignment import FunctionName, earlier, every, load
+from hw.files import glob_matches
 from hw.functions import find, functions, put
 
 from .small_project import ARITHMETIC, HW1, edit, make

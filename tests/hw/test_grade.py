@@ -392,7 +392,7 @@ def test_cpp_that_does_not_compile_costs_what_it_touches(project: Path, tmp_path
     toml.write_text(text.replace('files = ["python/needle/first.py"', 'files = ["src/f.cpp", "python/needle/first.py"'))
     (root / "src").mkdir()
     (root / "src/f.cpp").write_text("int f() { return 1; }\n")
-    (root / "CMakeLists.txt").write_text(
+    (root / "hw/hw1/CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.18)\nproject(tiny NONE)\n"
         "add_custom_target(f ALL COMMAND g++ -fsyntax-only ${CMAKE_SOURCE_DIR}/src/f.cpp)\n"
     )

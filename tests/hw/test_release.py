@@ -372,7 +372,7 @@ def test_cpp_is_merged_by_functions_too():
     pytest.importorskip("tree_sitter_cpp")
     solved = "namespace n {\n\nint f(int x) {\n  return x + x;\n}\n\nstruct A {\n  int g() { return 1; }\n};\n\n}\n"
     base = blank(solved, "a.cpp", {FunctionName("a.cpp", "f"): "hw3, task f: f"})
-    theirs = base.replace('(void)x;\n  throw std::runtime_error("hw3, task f: f");', "return twice(x);")
+    theirs = base.replace('(void)x;\n  throw std::logic_error("hw3, task f: f");', "return twice(x);")
     theirs = theirs.replace("namespace n {\n", "namespace n {\n\nint twice(int x) { return 2 * x; }\n")
     ours = solved.replace("return 1", "return 2")
     merge = Merge("a.cpp", base, theirs, ours)
