@@ -16,7 +16,7 @@ from .images import Image, written
 from .processes import Limits
 
 #: What a compiler may use, in bytes and seconds.
-MEMORY, FILE_SIZE, SECONDS = 4 << 30, 1 << 30, 200.0
+MEMORY, FILE_SIZE, SECONDS = 4 << 30, 1 << 30, 60.0
 
 
 class Builder:
