@@ -32,7 +32,11 @@ class Forward:
         self.tangents: WeakKeyDictionary[Value, Any] = WeakKeyDictionary()
 
     def make(self, kind: type[V], op: Op, inputs: tuple[Value, ...]) -> V:
-        """Make the node, and its tangent if an input moves."""
+        """Make the node; and if an input moves, find the node's tangent (`_tangent`) and note it in `tangents`.
+
+        Both are the business of the interpreters below this one (`below`). While this one is in ``modes.constant``,
+        nothing that is made moves: that is what `no_grad` says.
+        """
         with below(self):
             node = kind.make_from_op(op, inputs)
             tangents = tuple(map(self.tangents.get, inputs))

@@ -151,10 +151,18 @@ def _rows(output: Any, pullback: Callable[[Any], Any], is_one: bool) -> Any:
 
     rows = []
     for i, y in enumerate(ys):
-        xs, rebuild_arguments = tensors_in(vmap(row_of(i))(unit_vectors(y)), "jacrev", modules_as_dicts=True)
-        given = rebuild_arguments([x.reshape((*y.shape, *x.shape[1:])) for x in xs])
+        given = _all_rows(row_of(i), y)
         rows.append(given[0] if is_one else given)
     return tensors_in(output, "jacrev", modules_as_dicts=True)[1](rows)
+
+
+def _all_rows(pullback: Callable[[Tensor], Any], y: Tensor) -> Any:
+    """What `pullback` gives for each unit vector of `y`, all at once by `vmap`, in the structure of what it gives.
+
+    Each tensor in it, of shape (*shape) for one adjoint, comes in shape (*y.shape, *shape); a module as a dict.
+    """
+    xs, rebuild = tensors_in(vmap(pullback)(unit_vectors(y)), "jacrev", modules_as_dicts=True)
+    return rebuild([x.reshape((*y.shape, *x.shape[1:])) for x in xs])
 
 
 def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -177,16 +185,23 @@ def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
         if not xs:
             raise ValueError("jacfwd: the arguments hold no tensor to differentiate by")
-        columns = []
-        for i, x in enumerate(xs):
-            several = vmap(column_of(i), out_axes=-1)(unit_vectors(x))
-            ys, rebuild_output = tensors_in(several, "jacfwd: the function gives", modules_as_dicts=True)
-            columns.append([y.reshape((*y.shape[:-1], *x.shape)) for y in ys])
+        columns = [tensors_in(_all_columns(column_of(i), x), "jacfwd") for i, x in enumerate(xs)]
         rebuild_arguments = tensors_in(chosen, "jacfwd", modules_as_dicts=True)[1]
-        given = [rebuild_arguments(row) for row in zip(*columns)]
+        given = [rebuild_arguments(row) for row in zip(*[ys for ys, _ in columns])]
+        rebuild_output = columns[0][1]
         return rebuild_output([g[0] if not isinstance(argnums, Sequence) else g for g in given])
 
     return jacobian_of
+
+
+def _all_columns(pushforward: Callable[[Tensor], Any], x: Tensor) -> Any:
+    """What `pushforward` gives for each unit vector of `x`, all at once by `vmap`, in the structure of what it gives.
+
+    Each tensor in it, of shape (*shape) for one tangent, comes in shape (*shape, *x.shape); a module as a dict.
+    """
+    several = vmap(pushforward, out_axes=-1)(unit_vectors(x))
+    ys, rebuild = tensors_in(several, "jacfwd: the function gives", modules_as_dicts=True)
+    return rebuild([y.reshape((*y.shape[:-1], *x.shape)) for y in ys])
 
 
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -197,7 +212,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """
 
     @wraps(f, updated=())
-    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+    def by_cheaper_mode(*args: Any, **kwargs: Any) -> Any:
         chosen, function = _of_some(f, argnums, args, kwargs)
         output, pullback = vjp(function, *chosen)
         ins, outs = (sum(x.size for x in tensors_in(tree, "jacobian")[0]) for tree in (chosen, output))
@@ -205,7 +220,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
             return jacfwd(f, argnums)(*args, **kwargs)
         return _rows(output, pullback, not isinstance(argnums, Sequence))
 
-    return jacobian_of
+    return by_cheaper_mode
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

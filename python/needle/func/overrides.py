@@ -19,11 +19,13 @@ from ..reverse import gradients
 from ..tensor import Alias, alias
 from ..trees import leaves, rebuilt
 from .products import finish
-from .structures import tensors_in, with_parameters
+from .structures import Tensors, tensors_in, with_parameters
 
 __all__ = ["checkpoint", "custom_gradient", "stop_gradient"]
 
 Rule = Callable[[Sequence[Tensor]], Sequence[Any]]
+#: A function of a list of tensors, and of nothing else: what it gives are tensors, and how to put them together.
+Traced = Callable[[Sequence[Tensor]], Tensors]
 
 
 class Rerouted(TensorTupleOp):
@@ -177,27 +179,49 @@ class Checkpointed(Module):
 
 
 def _checkpointed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `f` gives, as elements of one `Checkpoint` node."""
     if not modes.grad_enabled or any(isinstance(i, Forward) for i in modes.interpreters):
         return f(*args, **kwargs)
     xs, rebuild = tensors_in(args, "checkpoint takes", flags=True)
+
+    def function(inner: Sequence[Tensor]) -> Tensors:
+        return tensors_in(f(*rebuild(inner), **kwargs), f"checkpoint: {_name(f)} gives")
+
     within = _Within()
     draws: list[Any] = []
-    with keeping_graph(False), interpreting(within), remembering(draws):
-        output = f(*rebuild(list(map(alias, xs))), **kwargs)
-        ys, rebuild_output = tensors_in(output, f"checkpoint: {_name(f)} gives")
+    ys, rebuild_output = _without_graph(function, xs, within, draws)
     captured = list(within.captured | {y: None for y in ys if y.requires_grad and y not in within.made})
 
     def rule(out_grads: Sequence[Tensor]) -> list[Any]:
         within.check_constants(_name(f))
-        with differentiating(), recalling(draws):
-            inner = [alias(x, requires_grad=True) for x in xs]
-            again, _ = tensors_in(f(*rebuild(inner), **kwargs), "checkpoint")
-        finish(inner)
-        return gradients(again, out_grads, [*inner, *captured])
+        return _gradients_of_again(function, xs, captured, draws, out_grads)
 
     with keeping_graph(False):
         values = make_tuple(*ys)
     return rebuild_output(list(Checkpoint(_name(f), rule)(values, *xs, *captured)))
+
+
+def _without_graph(function: Traced, xs: Sequence[Tensor], within: _Within, draws: list[Any]) -> Tensors:
+    """What `function` gives for new nodes with the values of `xs`, computed without a graph.
+
+    Meanwhile `within` sees what it uses, and `draws` gets its random draws.
+    """
+    with keeping_graph(False), interpreting(within), remembering(draws):
+        return function([alias(x) for x in xs])
+
+
+def _gradients_of_again(
+    function: Traced, xs: Sequence[Tensor], captured: Sequence[Any], draws: list[Any], out_grads: Sequence[Tensor]
+) -> list[Any]:
+    """Compute `function` again, with a graph and the same random draws, and give the gradients of `xs` and `captured`.
+
+    It gets new nodes for `xs`, so that the walk back ends there and does not go behind them.
+    """
+    with differentiating(), recalling(draws):
+        inner = [alias(x, requires_grad=True) for x in xs]
+        again, _ = function(inner)
+    finish(inner)
+    return gradients(again, out_grads, [*inner, *captured])
 
 
 def stop_gradient(tensors: Any) -> Any:
@@ -220,7 +244,11 @@ class _Within:
         self.constants: WeakKeyDictionary[Value, Any] = WeakKeyDictionary()
 
     def make(self, kind: type[Any], op: Op, inputs: tuple[Value, ...]) -> Any:
-        """Note the inputs that were not made here: those that require a gradient, and what data the others have."""
+        """Make the node, below this interpreter, and note the inputs that were not made here.
+
+        In `captured`, those that require a gradient; in `constants`, what identifies the data of the others (`stamp`).
+        The inputs of an Alias are not noted: they are the arguments.
+        """
         for x in inputs if type(op) is not Alias else ():
             if x.requires_grad and x not in self.made:
                 self.captured[x] = None

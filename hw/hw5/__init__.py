@@ -1,0 +1,1 @@
+"""hw5: forward mode, products with Jacobians and Hessians, and checkpoints."""

@@ -1,0 +1,1 @@
+"""The public tests of hw5, one file for each task."""
