@@ -1,0 +1,1 @@
+"""hw7: a debugger's listener."""

@@ -1,0 +1,1 @@
+"""The hidden tests of hw7, one file for each task."""
