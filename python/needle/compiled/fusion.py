@@ -21,7 +21,21 @@ MOST_VALUES = 32
 
 @dataclass
 class Group:
-    """Instructions that may be done together, at the place of the last; nothing in between stands in the way."""
+    """Instructions that may be done together, at the place of the last; nothing in between stands in the way.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of all operands.
+    members : list of int
+        Which instructions.
+    reads : set of int
+        The buffers that they read.
+    writes : dict of int to Operand
+        The buffers that they write, each with the view that is written.
+    values : int
+        How many arguments they have together.
+    """
 
     shape: tuple[int, ...]
     dtype: str
@@ -31,12 +45,15 @@ class Group:
     values: int = 0
 
     def stands_before(self, instruction: Instruction) -> bool:
-        """Whether the group must be done before `instruction` is."""
+        """Whether the group must be done before `instruction` is.
+
+        It is, if the instruction reads what the group writes, or writes what the group reads or writes.
+        """
         written = instruction.writes()
         return not self.writes.keys().isdisjoint(instruction.reads() | written) or not self.reads.isdisjoint(written)
 
     def feeds(self, instruction: Instruction) -> bool:
-        """Whether `instruction` may be one step more: it reads results, and those as they were written."""
+        """Whether `instruction` may be one step more: it reads results, and all that it reads as they were written."""
         results = [x for x in instruction.inputs if x.buffer in self.writes]
         return bool(results) and all(x == self.writes[x.buffer] for x in results)
 
@@ -61,12 +78,18 @@ def fuse_elementwise(program: Program) -> Program:
 
 
 def _groups(program: Program) -> list[Group]:
+    """Part the steps of a program into groups.
+
+    One instruction after the other: a step begins a group of its own, and joins those groups to it that it is fed by
+    and that have its shape and dtype, as long as there are at most `MOST_VALUES` values together. Then all other groups
+    that must be done before this instruction have ended, whether it is a step or not; the others may grow on.
+    """
     writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
     growing: list[Group] = []
     done: list[Group] = []
     for i, instruction in enumerate(program.instructions):
         own: Group | None = None
-        if _is_step(program, instruction, writers):
+        if is_step(program, instruction, writers):
             out = instruction.outputs[0]
             dtype = program.buffers[out.buffer].dtype
             feeding = [g for g in growing if (g.shape, g.dtype) == (out.shape, dtype) and g.feeds(instruction)]
@@ -88,14 +111,20 @@ def _groups(program: Program) -> list[Group]:
 
 
 def _join(group: Group, other: Group) -> None:
+    """Add one group to another."""
     group.members += other.members
     group.reads |= other.reads
     group.writes |= other.writes
     group.values += other.values
 
 
-def _is_step(program: Program, instruction: Instruction, writers: Counter[int]) -> bool:
-    """Whether an instruction may be a step of a chain."""
+def is_step(program: Program, instruction: Instruction, writers: Counter[int]) -> bool:
+    """Whether an instruction may be a step of a chain.
+
+    Its kernel is one of `STEPS`. Its output is compact, float32 or float64, of two elements at least; the buffer is no
+    input of the program, is written by nobody else (`writers` counts the instructions that write to each buffer), and
+    not read by the instruction itself. Its inputs have the shape and the dtype of the output, and each `repeats`.
+    """
     if instruction.kernel not in STEPS:
         return False
     (out,) = instruction.outputs
@@ -106,11 +135,14 @@ def _is_step(program: Program, instruction: Instruction, writers: Counter[int]) 
         return False
     operands = instruction.inputs
     one_dtype = all(program.buffers[x.buffer].dtype == memory.dtype for x in operands)
-    return one_dtype and all(x.shape == out.shape and _repeats(x) for x in operands)
+    return one_dtype and all(x.shape == out.shape and repeats(x) for x in operands)
 
 
-def _repeats(x: Operand) -> bool:
-    """Whether a view is compact, or broadcast along its first axes and compact along the others."""
+def repeats(x: Operand) -> bool:
+    """Whether a view is one block of memory, read over and over: compact axes behind axes of stride 0.
+
+    Either kind may be missing; an axis of extent 1 is of both kinds, whatever its stride. The offset does not matter.
+    """
     period, axes = 1, [(n, stride) for n, stride in zip(x.shape, x.strides) if n != 1]
     while axes and axes[-1][1] == period:
         period *= axes.pop()[0]
@@ -118,7 +150,11 @@ def _repeats(x: Operand) -> bool:
 
 
 def _chain(program: Program, group: Group, readers: dict[int, set[int]]) -> Instruction:
-    """One instruction for the members of a group, which writes what others read."""
+    """One instruction for the members of a group: see `Chain` for its arguments.
+
+    The inputs are what members read and no member computes, each operand once; the outputs are those results that
+    somebody else reads: `readers` has for each buffer the instructions that read it, and -1 for somebody outside.
+    """
     members = [program.instructions[i] for i in group.members]
     inputs: list[Operand | Slot | float] = []
     for member in members:

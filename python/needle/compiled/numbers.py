@@ -87,9 +87,12 @@ class Tape:
         effect: bool = False,
         late: bool = False,
     ) -> int:
-        """Record one step, which gave `value`; the same step again gives the same slot.
+        """Record one step, ``function(*operands)``, which gave `value`; give the number of its slot.
 
-        An `effect` changes something outside; a step is `late` if an effect must come before it.
+        The same step again gives the same slot: the same function, operands of the same types and values, and `late`
+        alike. An `effect` changes something outside, so it is a step of its own each time; and what was late before it
+        may give another value after it, so that is forgotten. A step is late if an effect must come before it: because
+        the caller says so, because it is an effect, or because one of its operands is a late slot.
         """
         key = (function, late, *[(type(x), x) for x in operands])
         if not effect and key in self._known:
@@ -106,7 +109,7 @@ class Tape:
         return out
 
     def guard(self, slot: int, outcome: Any) -> None:
-        """Let replays go on only where `slot` has this value."""
+        """Let replays go on only where `slot` has this value: a `Guard` among the steps, once for the same."""
         guard = Guard(slot, outcome)
         if guard not in self.steps:
             self.steps.append(guard)
@@ -130,7 +133,7 @@ class Tape:
         return Ready(step.function, operator.itemgetter(*places), step.out)
 
     def run(self, steps: list[Ready]) -> bool:
-        """Do `steps` again; False as soon as a guard does not hold."""
+        """Do `steps` again, in order, and put what they give into `values`; False as soon as a guard does not hold."""
         values = self.values
         for function, operands, out in steps:
             if function is not None:
@@ -179,30 +182,46 @@ def plain(value: Any) -> Any:
     return int.__int__(value) if isinstance(value, FedInt) else value
 
 
+def computed(tape: Tape, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+    """``function(*operands)``, computed with plain numbers, as a fed number whose step is on the tape.
+
+    NotImplemented, and no step, if an operand is no int or float of Python's: NumPy's numbers have arithmetic of their
+    own.
+    """
+    if not all(isinstance(x, (int, float)) and not isinstance(x, np.generic) for x in operands):
+        return NotImplemented
+    value = function(*map(plain, operands))
+    slot = _record(tape, function, operands, value)
+    return fed(tape, lambda: slot, value)
+
+
+def decided(tape: Tape, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+    """``function(*operands)``, computed with plain numbers, as a plain value on which the caller may branch.
+
+    Its step is on the tape, and a guard for the value. Neither is if the value is NotImplemented.
+    """
+    value = function(*map(plain, operands))
+    if value is not NotImplemented:
+        tape.guard(_record(tape, function, operands, value), value)
+    return value
+
+
 def _arithmetic(function: Callable[..., Any], reverse: bool) -> Callable[..., Any]:
     def method(self: Any, *others: Any) -> Any:
-        if not all(isinstance(x, (int, float)) and not isinstance(x, np.generic) for x in others):
-            return NotImplemented
-        operands = (*others, self) if reverse else (self, *others)
-        value = function(*map(plain, operands))
-        slot = _record(self.tape, function, operands, value)
-        return fed(self.tape, lambda: slot, value)
+        return computed(self.tape, function, (*others, self) if reverse else (self, *others))
 
     return method
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *others: Any) -> Any:
-        operands = (self, *others)
-        value = function(*map(plain, operands))
-        if value is not NotImplemented:
-            self.tape.guard(_record(self.tape, function, operands, value), value)
-        return value
+        return decided(self.tape, function, (self, *others))
 
     return method
 
 
 def _record(tape: Tape, function: Callable[..., Any], operands: tuple[Any, ...], value: Any) -> int:
+    """The slot of a step, for which fed operands stand as the slots that they are of."""
     return tape.add(function, tuple(x.slot if isinstance(x, Fed) else x for x in operands), value)
 
 

@@ -25,7 +25,11 @@ ELEMENTWISE = ("ewise_", "scalar_", "where", "sgd", "adam", "chain")
 
 
 def drop_dead_code(program: Program) -> Program:
-    """Leave out what nobody reads: gradients that were computed for nothing, and what only they needed."""
+    """Leave out what nobody reads: gradients that were computed for nothing, and what only they needed.
+
+    An instruction is needed if it writes to a buffer that somebody outside sees (`Program.used`), to an input of the
+    program, or to a buffer that a needed instruction behind it reads.
+    """
     needed = set(program.used()) | {i for i, buffer in program.buffers.items() if buffer.role == "input"}
     kept: list[Instruction] = []
     for instruction in reversed(program.instructions):
@@ -36,7 +40,11 @@ def drop_dead_code(program: Program) -> Program:
 
 
 def hoist_constants(program: Program) -> Program:
-    """Fill buffers that hold the same at every replay once, before the first."""
+    """Fill buffers that hold the same at every replay once, before the first.
+
+    That is, ``fill`` and ``from_numpy`` with arguments that are operands, numbers and arrays (no slots), to a temporary
+    buffer which nobody else writes to: the instruction moves to `setup`, and the buffer becomes a ``constant``.
+    """
     writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
     buffers, setup, rest = dict(program.buffers), list(program.setup), []
     for instruction in program.instructions:
@@ -52,7 +60,12 @@ def hoist_constants(program: Program) -> Program:
 
 
 def drop_copies(program: Program) -> Program:
-    """Read the original instead of a compact copy of a compact array, where neither is written to otherwise."""
+    """Read the original instead of a compact copy of a compact array, where neither is written to otherwise.
+
+    ``copy`` also casts, and it may copy a part: a copy is left out only if both buffers have one dtype and the copy is
+    the whole of a temporary buffer, which nobody outside sees. Then all instructions behind read the original. A copy
+    of a copy is read in the first original.
+    """
     writers = Counter(buffer for instruction in program.instructions for buffer in instruction.writes())
     used = set(program.used())
     instructions: list[Instruction] = []
@@ -100,7 +113,7 @@ def update_in_place(program: Program) -> Program:
                 and program.buffers[new.buffer].dtype == program.buffers[old].dtype
                 and program.buffers[old].size == program.buffers[new.buffer].size
                 and (new.shape, new.strides, new.offset) == (source.shape, source.strides, source.offset)
-                and _may_overwrite(program.instructions[writer], old, new)
+                and may_overwrite(program.instructions[writer], old, new)
             ):
                 renamed[new.buffer] = old
                 sources[effect.source] = replace(source, in_place=True)
@@ -111,7 +124,13 @@ def update_in_place(program: Program) -> Program:
 
 
 def plan_memory(program: Program) -> Program:
-    """Give every temporary buffer a place, so that buffers that are not needed at the same time share one."""
+    """Give every temporary buffer a place, so that buffers that are not needed at the same time share one.
+
+    A buffer is needed from the first instruction that writes it to the last that reads or writes it. Its place is, at
+    that first instruction, the first of these that there is: the place of an input that is read for the last time just
+    there, if the kernel may write over it and dtype and size are the same; of the places that are free and hold the
+    same dtype, the smallest that is large enough, else the largest, which grows; a new one.
+    """
     last = {
         b: i for i, instruction in enumerate(program.instructions) for b in instruction.reads() | instruction.writes()
     }
@@ -157,7 +176,10 @@ PASSES: tuple[Pass, ...] = (
 
 
 def improve(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
-    """Run `passes` one after the other; the program remembers what each made of it, for `Program.explain`."""
+    """Run `passes` one after the other; the program remembers what each made of it, for `Program.explain`.
+
+    Its `history` is a list of titles and programs: ``As recorded:``, then ``After drop_dead_code:`` and so on.
+    """
     history = [("As recorded:", program)]
     for one in passes:
         program = one(program)
@@ -165,8 +187,12 @@ def improve(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
     return replace(program, history=history)
 
 
-def _may_overwrite(instruction: Instruction, buffer: int, out: Operand) -> bool:
-    """Whether `instruction` may write `out` to the memory of its input `buffer`: it reads each element first."""
+def may_overwrite(instruction: Instruction, buffer: int, out: Operand) -> bool:
+    """Whether `instruction` may write `out` to the memory of its input `buffer`.
+
+    It may if it reads each element before it writes it: its kernel is elementwise (its name begins with one of
+    `ELEMENTWISE`), and every operand of that buffer is the same view as `out`: shape, strides and offset.
+    """
     if not instruction.kernel.startswith(ELEMENTWISE):
         return False
     inputs = [x for x in instruction.inputs if x.buffer == buffer]
@@ -176,4 +202,4 @@ def _may_overwrite(instruction: Instruction, buffer: int, out: Operand) -> bool:
 def _inherits(program: Program, instruction: Instruction, buffer: int, out: Operand) -> bool:
     """Whether `out` may take over the place of an input that is read for the last time here."""
     old, new = program.buffers[buffer], program.buffers[out.buffer]
-    return (old.dtype, old.size) == (new.dtype, new.size) and _may_overwrite(instruction, buffer, out)
+    return (old.dtype, old.size) == (new.dtype, new.size) and may_overwrite(instruction, buffer, out)

@@ -39,7 +39,11 @@ class Chain(NamedTuple):
 
 
 def output_positions(kernel: str, arguments: Sequence[Any]) -> tuple[int, ...]:
-    """Which of its arguments a kernel writes to."""
+    """Which of its arguments a kernel writes to, counted from 0.
+
+    `OUTPUTS` counts from the end where it is negative; the outputs of a ``chain`` are its last arguments, as many as
+    its `Chain`, the first argument, says.
+    """
     count = len(arguments)
     if kernel == "chain":
         return tuple(range(count - len(arguments[0].outputs), count))
@@ -56,18 +60,21 @@ class Operand(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Number of elements."""
+        """Number of elements: the product of the extents, 1 without axes."""
         return math.prod(self.shape)
 
     @property
     def span(self) -> tuple[int, int]:
-        """The first and the last position in the buffer."""
+        """The first and the last position in the buffer of a view that has elements; strides may be negative."""
         reach = [(n - 1) * stride for n, stride in zip(self.shape, self.strides)]
         return self.offset + sum(min(0, r) for r in reach), self.offset + sum(max(0, r) for r in reach)
 
     @property
     def is_compact(self) -> bool:
-        """Whether the elements lie in row-major order without gaps, from the beginning of the buffer."""
+        """Whether the elements lie in row-major order without gaps, from the beginning of the buffer.
+
+        The stride of an axis of extent 1 does not matter.
+        """
         expected, step = [], 1
         for extent in reversed(self.shape):
             expected.append(step)
@@ -89,12 +96,12 @@ class Instruction:
 
     @property
     def outputs(self) -> tuple[Operand, ...]:
-        """The views that are written to."""
+        """The views that are written to, in order."""
         return tuple(self.arguments[i] for i in output_positions(self.kernel, self.arguments))
 
     @property
     def inputs(self) -> tuple[Operand, ...]:
-        """The views that are read."""
+        """The views that are read, in order; also the output of a kernel that adds to what is there."""
         written = output_positions(self.kernel, self.arguments) if self.kernel not in ACCUMULATING else ()
         return tuple(x for i, x in enumerate(self.arguments) if isinstance(x, Operand) and i not in written)
 
@@ -265,7 +272,7 @@ class Program:
         return own + sum(pieces.values())
 
     def used(self) -> Iterator[int]:
-        """The buffers that somebody outside sees: effects and results."""
+        """The buffers that somebody outside sees, as operands of effects and in the result (see `leaves`)."""
         yield from (effect.value.buffer for effect in self.effects if effect.value is not None)
         yield from (x.buffer for x in leaves(self.result) if isinstance(x, Operand))
 
@@ -296,7 +303,10 @@ class Program:
 
 
 def with_instructions(program: Program, instructions: list[Instruction]) -> Program:
-    """The program with other instructions, without buffers that none of them names."""
+    """The program with other instructions, without the buffers that nobody needs any more.
+
+    Needed are those that the instructions or the `setup` name, those of the sources, and those that are seen outside.
+    """
     named = {b for i in (*program.setup, *instructions) for b in i.reads() | i.writes()} | set(program.used())
     named |= {source.buffer for source in program.sources if source.buffer is not None}
     buffers: dict[int, Buffer] = {i: b for i, b in program.buffers.items() if i in named}

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import recording
 from ..autograd import Tensor
-from ..backend_selection import NDArray, cpu
+from ..backend_selection import Device, NDArray, cpu
 from ..nn.module import Module, Parameter
 from ..optim import Optimizer
 from ..places import here
@@ -30,10 +30,11 @@ class CompileError(RuntimeError):
 
 
 class Recorder:
-    """Watches one call of a function."""
+    """Watches one call of a function, whose kernels are those of `device`: by default ``cpu()``."""
 
-    def __init__(self, name: str, arguments: list[Any]) -> None:
+    def __init__(self, name: str, arguments: list[Any], device: Device | None = None) -> None:
         self.name = name
+        self.device = cpu() if device is None else device
         self.tape = Tape()
         self.arguments = arguments
         self.calls: list[tuple[str, tuple[Any, ...], str]] = []
@@ -53,7 +54,7 @@ class Recorder:
         self._feed_numbers(late=False)
         recording.active.recorder = self
         try:
-            with cpu().listening(self._kernel_called):
+            with self.device.listening(self._kernel_called):
                 yield
         finally:
             recording.active.recorder = None
@@ -105,6 +106,7 @@ class Recorder:
         )
 
     def _kernel_called(self, name: str, kernel: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Write a call down in `calls`, as it is, with the user's line; then call the kernel, with plain numbers."""
         self.calls.append((name, args, str(here())))
         plainly = [plain(x) for x in args] if any(isinstance(x, Fed) for x in args) else args
         return kernel(*plainly)
@@ -166,6 +168,10 @@ class _Assembly:
         return len(self.sources) - 1
 
     def _new_buffer(self, view: Any, role: str, name: str = "") -> int:
+        """Give the memory that a view lies in the next number, by its address, and describe it in `buffers`.
+
+        Its handle (`view.handle`, which has ``ptr()``, ``dtype`` and ``size``) is kept in `handles`.
+        """
         number = len(self.buffers)
         handle = view.handle
         self.numbers[handle.ptr()] = number
@@ -174,6 +180,12 @@ class _Assembly:
         return number
 
     def _operand(self, view: Any, is_written: bool) -> Operand:
+        """A view as an operand.
+
+        Memory that has no number yet is a tensor's that was there before (`owners`, by address): then that tensor is a
+        captured source, ``captured Tensor[2, 3]``. Or it is written here first: a temporary buffer of the program's
+        own. Otherwise nobody could bind it at a replay, and that is a CompileError.
+        """
         address = view.handle.ptr()
         if address not in self.numbers:
             if address in self.owners:
@@ -201,6 +213,11 @@ class _Assembly:
                     )
 
     def _argument(self, x: Any, position: int, kernel: str, args: tuple[Any, ...]) -> Any:
+        """An argument of a call as an instruction has it: argument number `position` among `args`.
+
+        An operand for a view, its slot for a fed number; for a NumPy array that was drawn (`drawn`, by ``id``) the slot
+        of the draw, for another one a copy, since its owner may write to it. Everything else is itself.
+        """
         if type(x).__name__ == "View":
             return self._operand(x, position in output_positions(kernel, args))
         if isinstance(x, Fed):
@@ -210,7 +227,7 @@ class _Assembly:
         return x
 
     def _effects(self) -> Iterator[Effect]:
-        """What is different about the tensors that were there before."""
+        """What is different about the tensors that were there before: other data, another gradient (or none)."""
         for tensor, (data, grad) in self.recorder.before.items():
             if tensor.cached_data is not data:
                 source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")

@@ -1,0 +1,1 @@
+"""hw6: the compiler."""
