@@ -42,7 +42,7 @@ lint: $(VENV)/linters  ## ruff, mypy --strict, clang-format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror src/*.cpp src/*.h tests/src/*.cpp apps/bench/*.cpp
+	$(BIN)/clang-format --dry-run -Werror src/*.cpp src/*.h tests/src/*.cpp apps/bench/*.cpp hw/*/*.cpp hw/*/*.h
 
 sanitize: build  ## the kernel tests under the address, undefined-behaviour and thread sanitizers (Linux, GCC)
 	tests/build/sanitize.sh $(BIN)/python

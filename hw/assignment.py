@@ -68,6 +68,16 @@ class Assignment:
     tasks: tuple[Task, ...]
     folder: Path
 
+    @property
+    def has_library(self) -> bool:
+        """Whether its tests need Needle, which then is part of a released tree."""
+        return "needle" in self.imports
+
+    def is_built(self, task: Task) -> bool:
+        """Whether a task's tests need what is built: where they are written in C++, or on arrays that are."""
+        in_cpp = any(function.file.endswith(CPP) for function in task.functions)
+        return self.build and (in_cpp or self.backend == "nd")
+
     def task(self, name: str) -> Task:
         """The task of this name, or of this number."""
         for task in self.tasks:

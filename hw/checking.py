@@ -18,7 +18,6 @@ from . import UsageError, trees
 from .assignment import Assignment, Task, earlier, load
 from .blanking import task_in
 from .choosing import CASE
-from .functions import CPP
 from .running import Case, Report, run_tests, student_environment
 from .testing import wrap
 
@@ -71,20 +70,24 @@ def run(args: argparse.Namespace) -> int:
     if args.packed and (args.pdb or args.debug):
         raise UsageError("--packed checks a copy; --pdb and --debug go without it.")
     with the_tree(root, assignment, args.packed) as tree:
-        if released["build"] and (error := trees.build(tree)):
-            print(f"The C++ code does not compile:\n\n{indented(error)}\n")
-            if args.task is not None and is_cpp(assignment.task(args.task)):
-                return 1
         assignments = [*(earlier(assignment, root) if args.earlier else ()), assignment]
         if args.task is None:
+            if any(map(assignment.is_built, assignment.tasks)):
+                build(tree)
             return max([check_all(each, tree) for each in assignments])
         found = [each for each in assignments if args.task in task_names(each)] or [assignment]
-        return check_task(found[-1], found[-1].task(args.task), tree, args)
+        task = found[-1].task(args.task)
+        if found[-1].is_built(task) and not build(tree):
+            return 1
+        return check_task(found[-1], task, tree, args)
 
 
-def is_cpp(task: Task) -> bool:
-    """Whether a task is written in C++."""
-    return any(function.file.endswith(CPP) for function in task.functions)
+def build(tree: Path) -> bool:
+    """Compile what has changed; what the compiler said is printed. Whether it went well."""
+    error = trees.build(tree)
+    if error:
+        print(f"The C++ code does not compile:\n\n{indented(error)}\n")
+    return not error
 
 
 def task_names(assignment: Assignment) -> set[str]:
@@ -201,7 +204,7 @@ def check_task(assignment: Assignment, task: Task, tree: Path, args: argparse.Na
             print(f"Case {args.case}, {case.label}: passes.")
             print(printed(case), end="")
         else:
-            print(failure(case, args.case, task))
+            print(failure(case, args.case, assignment, task))
         return 0 if case.passed else 1
     print(f"Task {task.number}, {task.name}: {task.title}")
     print(f"{round(result.points, 2):g} of {task.points:g} points\n")
@@ -212,7 +215,7 @@ def check_task(assignment: Assignment, task: Task, tree: Path, args: argparse.Na
         print("\nDone." + (" Hidden tests will look further." if task.hidden_points else ""))
         return 0
     print()
-    print(f"{failure(case, result.number(case), task)}")
+    print(f"{failure(case, result.number(case), assignment, task)}")
     unfinished = needed_first(assignment, task, tree, case)
     if unfinished:
         print("\n" + wrap(f"This task builds on {', '.join(unfinished)}: first finish that."))
@@ -233,14 +236,14 @@ def count(cases: Sequence[Case]) -> str:
     return f"  ({passed} of {len(cases)} cases)" if 0 < passed < len(cases) else ""
 
 
-def failure(case: Case, number: int, task: Task) -> str:
+def failure(case: Case, number: int, assignment: Assignment, task: Task) -> str:
     """Everything that helps with a failure: given, expected and found, where, the hint, how to see it again."""
     head = f"Case {number}, {case.label}:"
     parts = [head, indented(unwritten(case) or case.text or "It failed without saying why."), printed(case).rstrip()]
     if case.hint and not case.missing:
         parts.append(wrap(f"Hint: {case.hint}"))
     parts.append(f"See it again: python -m hw check {task.name} --case {number}")
-    parts.append("Add --pdb or --debug to step through it.")
+    parts.append(f"Add --pdb{' or --debug' if assignment.has_library else ''} to step through it.")
     return "\n".join(part for part in parts if part)
 
 
@@ -304,6 +307,8 @@ def debug(assignment: Assignment, task: Task, tree: Path, args: argparse.Namespa
     arguments = [*options, "-p", "hw.choosing", "--tb=short", f"--rootdir={tree}", public_test(assignment, task)]
     os.environ[CASE] = str(number)
     if args.debug:
+        if not assignment.has_library:
+            raise UsageError("The graph debugger is Needle's, which is not part of this tree; --pdb is.")
         from needle.debug.entering import run as run_under_debugger
 
         trees.count_as_students(tree)

@@ -105,7 +105,8 @@ def compiler(root: Path, released: dict[str, Any]) -> Iterator[Finding]:
     if not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++", "cl"))):
         yield (
             "There is no C++ compiler.",
-            "Debian, Ubuntu: apt install g++. macOS: xcode-select --install. Windows: use WSL.",
+            "Debian, Ubuntu: apt install g++. macOS: xcode-select --install. Windows: use WSL, or the command prompt "
+            "of Visual Studio's Build Tools.",
         )
     if not trees.extensions(root):
         yield "The C++ is not built.", "Run: python -m hw build"

@@ -348,7 +348,7 @@ class Grader:
                 unwritten[case.missing.partition(": ")[2]] = None
             else:
                 case.text = why
-                failures.append(failure(case, number, outcome.task))
+                failures.append(failure(case, number, self.assignment, outcome.task))
         if unwritten:
             parts.append("\n  ".join(["Not written yet:", *unwritten]))
         return "\n\n".join([*parts, *failures])

@@ -10,12 +10,12 @@ from . import UsageError, trees
 
 
 def begin() -> None:
-    """Let this kernel import the tree's Needle, built if it has to be, and say which it is.
+    """Let this kernel import what is in the tree, built if it has to be, and say which tree it is.
 
     Raises
     ------
     UsageError
-        If the notebook lies in no released tree, if another Needle was imported already, or if the build fails.
+        If the notebook lies in no released tree, or if another Needle was imported already.
     """
     tree = trees.root()
     released = trees.manifest(tree)
@@ -32,9 +32,9 @@ def begin() -> None:
         trees.prefer(tree)
     error = trees.build(tree) if released["build"] else ""
     if error:
-        raise UsageError(error)
-    needle = importlib.import_module("needle")
-    trees.count_as_students(tree)
-    print(
-        f"{released['assignment']} in {tree}; Needle {needle.__version__} from {os.path.dirname(str(needle.__file__))}"
-    )
+        print(f"The C++ code does not compile:\n\n{error}\n")
+    print(f"{released['assignment']} in {tree}")
+    if trees.holds_needle(tree):
+        needle = importlib.import_module("needle")
+        trees.count_as_students(tree)
+        print(f"Needle {needle.__version__} from {os.path.dirname(str(needle.__file__))}")

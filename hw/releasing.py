@@ -208,8 +208,17 @@ def fill(assignment: Assignment, root: Path, tree: Path, solved: Collection[str]
         text = read(Path(__file__).parent / "templates" / source)
         for mark, value in values.items():
             text = text.replace(mark, value)
-        write(tree / place, text)
+        write(tree / place, text if assignment.has_library else without_debugger(place, text))
     finish(assignment, before, root, tree, decided)
+
+
+def without_debugger(place: str, text: str) -> str:
+    """A template for a tree without Needle: of what VS Code can launch, the graph debugger is missing."""
+    if not place.endswith("launch.json"):
+        return text
+    launch = json.loads(text)
+    launch["configurations"] = [each for each in launch["configurations"] if each.get("module") != "needle.debug"]
+    return json.dumps(launch, indent=2) + "\n"
 
 
 def tool_files(root: Path) -> list[str]:
@@ -270,10 +279,12 @@ def moved_links(text: str, folder: str) -> str:
 
     def moved(match: re.Match[str]) -> str:
         target = match[2]
+        if target is None:  # code, in which brackets are no link
+            return match[0]
         outside = re.match(r"[a-z]+:|#|/", target) is not None
         return match[0] if outside else f"{match[1]}{normpath(join(folder, target))}{match[3]}"
 
-    return re.sub(r"(\]\(|<img[^>]* src=\")([^)\s\"]+)([)\s\"])", moved, text)
+    return re.sub(r"`[^`\n]*`|(\]\(|<img[^>]* src=\")([^)\s\"]+)([)\s\"])", moved, text)
 
 
 def read(path: Path) -> str:

@@ -277,15 +277,17 @@ def build(tree: Path, python: str = sys.executable) -> str:
         raise UsageError("CMake is not installed; run: python -m hw setup")
     folder = str(tree / "build")
     options = [f"-Dpybind11_DIR={pybind.stdout.strip()}", f"-DPython_EXECUTABLE={python}"]
-    if shutil.which("ninja", path=path):
+    if shutil.which("ninja", path=path) and (os.name != "nt" or shutil.which("cl", path=path)):
         options += ["-G", "Ninja"]
+    # Of two builds within a second CMake would install the first alone.
+    environment = os.environ | {"PATH": path, "CMAKE_INSTALL_ALWAYS": "1"}
     commands = [
         [cmake, "-S", str(tree), "-B", folder, "-DCMAKE_BUILD_TYPE=Release", *options],
         [cmake, "--build", folder, "--config", "Release"],
         [cmake, "--install", folder, "--config", "Release", "--prefix", str(tree)],
     ]
     for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PATH": path}, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode != 0:
             return first_error(done.stdout + done.stderr)
     return ""

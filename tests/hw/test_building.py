@@ -162,7 +162,9 @@ def test_cpp_that_does_not_compile_stops_the_tasks_in_cpp_alone(tree: Path, task
     command = [sys.executable, "-m", "hw", "check", task]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert done.returncode == status and words in done.stdout
-    assert "The C++ code does not compile:" in done.stdout
+    assert ("The C++ code does not compile:" in done.stdout) == (task == "cube")
+    everything = subprocess.run(command[:-1], cwd=tree, capture_output=True, text=True, check=False)
+    assert "undeclared" in everything.stdout and "4 of 7 points" in everything.stdout
 
 
 def test_grading_gives_full_points_to_the_solution_and_none_to_blanks(judge: Grader) -> None:

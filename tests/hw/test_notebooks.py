@@ -11,7 +11,7 @@ import pytest
 from hw import trees
 from hw.assignment import every, load
 from hw.notebooks import notebook
-from hw.releasing import release
+from hw.releasing import release, version
 
 pytestmark = pytest.mark.grading
 
@@ -83,7 +83,8 @@ def test_a_notebook_runs_with_the_solution_in_place(name: str, tmp_path: Path, m
     book = nbformat.read(tree / f"{name}.ipynb", as_version=4)
     nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tree)}}).execute()
     printed = ["".join(o.get("text", "") for o in c.get("outputs", ())) for c in book.cells if c.cell_type == "code"]
-    assert any(f"{name} in {tree}" in text and str(tree / "python") in text for text in printed)
+    library = f"Needle {version(PROJECT)} from {tree / 'python'}" if assignment.has_library else ""
+    assert any(f"{name} in {tree}\n{library}" in text for text in printed)
     for task in assignment.tasks:
         position = next(i for i, c in enumerate(book.cells) if c.source.endswith(f" check {task.name}"))
         said = "".join(o.get("text", "") for o in book.cells[position].outputs)
