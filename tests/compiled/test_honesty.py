@@ -152,6 +152,42 @@ def test_a_number_that_cannot_be_followed_raises_with_advice():
         step(constant(1, 2))
 
 
+@pytest.mark.parametrize("rates", [(1.0, 4.0, 9.0, 1.0), (1, 4, 9, 1)])
+@pytest.mark.parametrize(
+    "factor",
+    [
+        lambda lr: 0.5 * lr,
+        lambda lr: math.pi * lr,
+        lambda lr: math.sqrt(lr),
+        lambda lr: math.exp(-lr),
+        lambda lr: 0.5 / lr.as_integer_ratio()[0],
+        lambda lr: float(np.sqrt(lr)),
+        lambda lr: np.float64(0.5) * lr,
+    ],
+)
+def test_a_number_that_changes_is_never_frozen_whatever_is_done_with_it(rates, factor):
+    class Scaled(optim.SGD):
+        def step(self):
+            for _, param, w, g in self.updates():
+                optim.optimizer.store(param, w - float(factor(self.lr)) * g)
+
+    def train(wrap):
+        weight = nn.Parameter([1.0, 2.0])
+        optimizer = Scaled([weight], lr=rates[0])
+
+        @wrap
+        def step(x):
+            (weight * weight * x).sum().backward(create_graph=False)
+            optimizer.step()
+
+        for optimizer.lr in rates:
+            weight.grad = None
+            step(constant(1, 2))
+        return weight.numpy()
+
+    assert np.array_equal(train(ndl.compile), train(lambda step: step))
+
+
 @pytest.mark.parametrize("bad", [np.ones(2), ndl.Tensor([1.0, 2.0]).cached_data])
 def test_arrays_as_arguments_are_refused(bad):
     with pytest.raises(TypeError, match=r"ndl.Tensor\(x\)"):

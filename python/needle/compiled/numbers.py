@@ -144,42 +144,52 @@ class Tape:
 
 
 class Fed:
-    """A number that knows how it came about; mixed into float and int."""
+    """A number that is fed in anew at each replay, and knows how it came about.
 
-    tape: Tape
-    record: Callable[[], int]
+    It says that it is a float or an int, and is neither: ``0.5 * n`` and ``math.sqrt(x)`` would take the number out of
+    one that is, and ask nobody.
+    """
+
+    def __init__(self, tape: Tape, record: Callable[[], int], value: float) -> None:
+        self.tape, self.record, self.value = tape, record, value
 
     @property
     def slot(self) -> Slot:
         """Its slot on the tape, where it is recorded when somebody asks."""
         return Slot(self.record())
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What `isinstance` asks."""
+        return type(self.value)
 
-class FedFloat(Fed, float):
-    """A float that is fed in anew at each replay."""
+    def __repr__(self) -> str:
+        return repr(self.value)
 
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
 
-class FedInt(Fed, int):
-    """An int that is fed in anew at each replay."""
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(decided(self.tape, type(self.value), (self,)), dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        """What a float or an int has besides: ``x.is_integer()``."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(decided(self.tape, type(self.value), (self,)), name)
 
 
 def fed(tape: Tape, record: Callable[[], int], value: Any) -> Any:
     """`value` as a fed number, which `record` puts onto the tape; as it is, if it is no number."""
-    if type(value) is float:
-        number: Any = FedFloat(value)
-    elif type(value) is int:
-        number = FedInt(value)
-    else:
-        return value
-    number.tape, number.record = tape, record
-    return number
+    return Fed(tape, record, value) if type(value) in (float, int) else value
 
 
 def plain(value: Any) -> Any:
     """The number without its history."""
-    if isinstance(value, FedFloat):
-        return float.__float__(value)
-    return int.__int__(value) if isinstance(value, FedInt) else value
+    return value.value if isinstance(value, Fed) else value
 
 
 def computed(tape: Tape, function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
@@ -237,7 +247,6 @@ def _give_methods(kind: type) -> None:
         setattr(kind, f"__{name}__", _guarded(getattr(operator, name)))
     for conversion in (bool, int, float, round, math.trunc, math.floor, math.ceil):
         setattr(kind, f"__{conversion.__name__}__", _guarded(conversion))
-    setattr(kind, "__hash__", lambda self: hash(plain(self)))  # noqa: B010  (an assignment would be one to a method)
 
 
 _give_methods(Fed)
