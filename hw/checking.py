@@ -70,7 +70,10 @@ def run(args: argparse.Namespace) -> int:
     if args.packed and (args.pdb or args.debug):
         raise UsageError("--packed checks a copy; --pdb and --debug go without it.")
     with the_tree(root, assignment, args.packed) as tree:
-        assignments = [*(earlier(assignment, root) if args.earlier else ()), assignment]
+        before = earlier(assignment, root) if args.earlier else []
+        for each in (each for each in before if each.build and not assignment.build):
+            print(f"{each.name} is checked in a tree of its own: here its C++ is not built.\n")
+        assignments = [*(each for each in before if assignment.build or not each.build), assignment]
         if args.task is None:
             if any(map(assignment.is_built, assignment.tasks)):
                 build(tree)
