@@ -3,6 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include "bindings_simple.h"
 #include "memory.h"
 #include "parallel.h"
 
@@ -38,6 +39,9 @@ PYBIND11_MODULE(ndarray_backend_cpu, module) {
   add_fused_kernels(module.ptr());
   add_chain(module);
   add_replay(module);
+  needle::simple::translate_unwritten();
+  py::module_ simple = module.def_submodule("simple");
+  needle::simple::add_to(simple);
   module.def("from_numpy", &copy_from_numpy, py::arg("a"), py::arg("out"),
              "out <- a, a NumPy array of the same shape and dtype and of any strides.");
   module.def("to_numpy", &copy_to_numpy, py::arg("a"),

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 import needle as ndl
-from needle.backend_selection import BACKEND, cpu, cpu_numpy
+from needle.backend_selection import BACKEND, cpu, cpu_numpy, cpu_simple
 
-DEVICES = [cpu(), cpu_numpy()] if BACKEND == "nd" else [cpu()]
+DEVICES = [cpu(), cpu_numpy(), cpu_simple()] if BACKEND == "nd" else [cpu()]
+#: Those that have kernels for every dtype, and the fused ones.
+WHOLE_DEVICES = DEVICES[:2]
 
 
 def pytest_report_header() -> str:

@@ -13,6 +13,7 @@ import needle as ndl
 from needle.backend_ndarray import ndarray_backend_numpy
 from needle.backend_selection import BACKEND
 from needle.fused import FUSED
+from tests.conftest import WHOLE_DEVICES
 
 pytestmark = pytest.mark.skipif(BACKEND != "nd", reason="fused kernels are those of Needle's own arrays")
 
@@ -176,6 +177,12 @@ X = np.random.RandomState(1).randn(4, 5).astype("float32")
 def refuse(*operands):
     """A kernel that must not be called."""
     raise AssertionError("a fused kernel was called")
+
+
+@pytest.fixture(params=WHOLE_DEVICES, ids=str)
+def device(request):
+    """Every device that has fused kernels."""
+    return request.param
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, init, ops
 from .autograd import Op, Tensor, TensorOp, TensorTuple, TensorTupleOp, Value
-from .backend_selection import all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
+from .backend_selection import all_devices, cpu, cpu_numpy, cpu_simple, cuda, default_device, set_num_threads
 from .init import arange, linspace
 from .modes import enable_grad, lazy_mode, no_grad
 from .ops import *
@@ -34,6 +34,7 @@ __all__ = [
     "compile",
     "cpu",
     "cpu_numpy",
+    "cpu_simple",
     "cuda",
     "data",
     "debug",

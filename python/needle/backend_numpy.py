@@ -66,6 +66,11 @@ def cpu_numpy() -> Device:
     return Device("cpu")
 
 
+def cpu_simple() -> Device:
+    """The host as well."""
+    return Device("cpu")
+
+
 def cuda() -> Device:
     """A GPU, which this backend never has: ``cuda().enabled()`` is False."""
     return Device("cuda", available=False)

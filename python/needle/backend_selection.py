@@ -12,7 +12,17 @@ BACKEND = os.environ.get("NEEDLE_BACKEND", "nd")
 
 if BACKEND == "nd":
     from . import backend_ndarray as array_api
-    from .backend_ndarray import Device, NDArray, all_devices, cpu, cpu_numpy, cuda, default_device, set_num_threads
+    from .backend_ndarray import (
+        Device,
+        NDArray,
+        all_devices,
+        cpu,
+        cpu_numpy,
+        cpu_simple,
+        cuda,
+        default_device,
+        set_num_threads,
+    )
     from .backend_ndarray.abstract import abstract_array, as_array, compute_abstractly, on_host, settled, stamp, stamps
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
@@ -26,6 +36,7 @@ elif BACKEND == "np":
         compute_abstractly,
         cpu,
         cpu_numpy,
+        cpu_simple,
         cuda,
         default_device,
         on_host,
@@ -48,6 +59,7 @@ __all__ = [
     "compute_abstractly",
     "cpu",
     "cpu_numpy",
+    "cpu_simple",
     "cuda",
     "default_device",
     "on_host",

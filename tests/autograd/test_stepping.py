@@ -8,9 +8,11 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import pytest
 
 import needle as ndl
 from tests.autograd.graphs import counted_computations, live_values, nd_only, op_names, tensor
+from tests.conftest import WHOLE_DEVICES
 
 
 def frames_at_the_kernel(user: Any, name: str) -> list[str]:
@@ -39,6 +41,7 @@ def frames_at_the_kernel(user: Any, name: str) -> list[str]:
 
 
 @nd_only
+@pytest.mark.parametrize("device", WHOLE_DEVICES, ids=str)
 def test_six_frames_lead_from_the_users_line_to_the_kernel(device):
     """The user's function; `Tensor.__matmul__`; the op's call; the door; `compute`; `NDArray.__matmul__`."""
     for requires_grad in (True, False):

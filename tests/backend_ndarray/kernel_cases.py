@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from needle.backend_ndarray import flat
+from needle.backend_ndarray import cpu_simple, flat
 from tests.backend_ndarray import minimal_device
 
 FLOATS = ("float32", "float64")
@@ -24,9 +24,11 @@ LIFTED = flat.lift(minimal_device)
 
 
 def kernels_of(device):
-    """Return the kernel module of a device: cpu, numpy, meta or minimal."""
+    """Return the kernel module of a device: cpu, numpy, meta, minimal or cpu_simple."""
     if device == "minimal":
         return LIFTED
+    if device == "cpu_simple":
+        return cpu_simple().module
     try:
         return importlib.import_module(f"needle.backend_ndarray.ndarray_backend_{device}")
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 
 import numpy as np
@@ -11,7 +12,7 @@ from needle import backend_ndarray as nd
 from needle.backend_ndarray import NDArray
 from tests.conftest import DEVICES
 
-DEVICES = [nd.cpu(), nd.cpu_numpy()] if DEVICES else []
+DEVICES = [nd.cpu(), nd.cpu_numpy(), nd.cpu_simple()] if DEVICES else []
 
 SHAPES = [(), (1,), (5,), (2, 3), (2, 1, 3), (0,), (2, 0, 3)]
 
@@ -66,7 +67,7 @@ class TestMaking:
         same(b, np.array([[1, 3], [2, 4]], "int32"))
 
     def test_on_another_device(self):
-        for source, target in [DEVICES, DEVICES[::-1]]:
+        for source, target in itertools.permutations(DEVICES, 2):
             a = nd.array([[1.0, 2.0], [3.0, 4.0]], device=source).permute((1, 0))
             for b in (NDArray(a, device=target), a.to(target)):
                 assert b.device == target

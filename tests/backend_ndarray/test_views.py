@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from needle import backend_ndarray as nd
 from needle.backend_ndarray import NDArray
 
-DEVICES = [nd.cpu(), nd.cpu_numpy()]
+DEVICES = [nd.cpu(), nd.cpu_numpy(), nd.cpu_simple()]
 
 
 @pytest.fixture(params=DEVICES, ids=str)

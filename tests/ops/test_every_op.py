@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 import needle as ndl
-from tests.conftest import DEVICES
+from tests.conftest import WHOLE_DEVICES
 from tests.ops.cases import CASES, Case, every_case, operator_classes
 
 STEP = 1e-5
 
 
 @pytest.fixture(
-    params=[(DEVICES[0], "lazy"), *((device, "eager") for device in DEVICES)], ids=lambda p: f"{p[0]}-{p[1]}"
+    params=[(WHOLE_DEVICES[0], "lazy"), *((device, "eager") for device in WHOLE_DEVICES)],
+    ids=lambda p: f"{p[0]}-{p[1]}",
 )
 def device(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Every device eagerly, and the default one lazily too."""

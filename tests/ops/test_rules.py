@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 import needle as ndl
 from needle.batching import run_batched
 from needle.forward import push_forward
 from needle.reverse import transposed_twice
+from tests.conftest import WHOLE_DEVICES
 from tests.ops.cases import Case, every_case, operator_classes
 from tests.ops.test_every_op import (
     assert_close,
@@ -25,6 +27,12 @@ from tests.ops.test_every_op import (
     reference_outputs,
     weighted_sum,
 )
+
+
+@pytest.fixture(params=WHOLE_DEVICES, ids=str)
+def device(request: pytest.FixtureRequest) -> Any:
+    """Every device that computes in float64 itself."""
+    return request.param
 
 
 def constants(arrays: Sequence[np.ndarray], device: Any = None) -> list[ndl.Tensor]:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..recording import each_time
 from . import ndarray_backend_meta, ndarray_backend_numpy
+from .flat import lift
 
 if TYPE_CHECKING:
     from .ndarray import NDArray
@@ -151,6 +153,27 @@ def cpu_numpy() -> Device:
 
 
 @cache
+def cpu_simple() -> Device:
+    """The processor, by the two dozen flat kernels of ``src/cpu_simple.cpp``, lifted by `needle.backend_ndarray.flat`.
+
+    One file in which a whole device can be read: loops over float32, one for each kernel, and a product of tiles.
+    """
+    return Device("cpu_simple", lift(simple_kernels()))
+
+
+def simple_kernels() -> Any:
+    """The module of `cpu_simple()`: an extension of its own, where one was built, or a part of that of `cpu()`."""
+    if _is_built("ndarray_backend_cpu_simple"):
+        return import_module(".ndarray_backend_cpu_simple", __package__)
+    return cpu().module.simple
+
+
+def _is_built(extension: str) -> bool:
+    """Whether there is an extension of this name."""
+    return find_spec(f"{__package__}.{extension}") is not None
+
+
+@cache
 def cuda() -> Device:
     """A GPU. There are no kernels for it yet: ``cuda().enabled()`` is False."""
     return Device("cuda", None)
@@ -162,16 +185,19 @@ def meta() -> Device:
     return Device("meta", ndarray_backend_meta)
 
 
+@cache
 def default_device() -> Device:
-    """Where arrays are made when no device is named: `cpu()`."""
-    return cpu()
+    """Where arrays are made when no device is named: `cpu()`, or `cpu_simple()` where that is all that was built."""
+    only_simple = _is_built("ndarray_backend_cpu_simple") and not _is_built("ndarray_backend_cpu")
+    return cpu_simple() if only_simple else cpu()
 
 
 def all_devices() -> list[Device]:
     """Every device, enabled or not."""
-    return [cpu(), cuda(), cpu_numpy()]
+    return list(dict.fromkeys([default_device(), cuda(), cpu_numpy(), cpu_simple()]))
 
 
 def named(name: str) -> Device:
     """The device of that name."""
-    return {"cpu": cpu, "cpu_numpy": cpu_numpy, "cuda": cuda, "meta": meta}[name]()
+    devices = {"cpu": cpu, "cpu_numpy": cpu_numpy, "cpu_simple": cpu_simple, "cuda": cuda, "meta": meta}
+    return devices[name]()

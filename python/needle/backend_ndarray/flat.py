@@ -37,6 +37,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import ndarray_backend_numpy as spec
+from .layout import is_row_major
 
 Kernel = Callable[..., Any]
 
@@ -74,7 +75,9 @@ def lift(module: Any) -> SimpleNamespace:
         if name.startswith(("ewise_", "scalar_")) and (kernel := getattr(flat, name, getattr(module, name, None))):
             lifted[name] = _elementwise(kernel)
     kernels = {name: _kernel(name, lifted.get(name)) for name in spec.KERNELS if name not in spec.FUSED}
-    return SimpleNamespace(__device_name__=device_name, Array=array_type, View=view_type, **kernels)
+    tile_size = getattr(module, "__tile_size__", 1)
+    names = {"__device_name__": device_name, "__tile_size__": tile_size, "Array": array_type, "View": view_type}
+    return SimpleNamespace(**names, **kernels)
 
 
 def _missing(device_name: str, name: str) -> Kernel:
@@ -162,10 +165,7 @@ class View(spec.View):
 
     def is_whole(self) -> bool:
         """Return whether the buffer holds exactly the elements of this view, in row-major order."""
-        strides = self.compact_strides(self.shape)
-        return self.handle.size == self.size and all(
-            extent == 1 or given == compact for extent, given, compact in zip(self.shape, self.strides, strides)
-        )
+        return self.handle.size == self.size and is_row_major(self.shape, self.strides)
 
     def compact(self) -> Any:
         """Return a buffer of the device with exactly the elements of this view: a copy unless `is_whole`."""

@@ -98,7 +98,7 @@ def array(a: Any, dtype: Any = "float32", device: Device | None = None) -> NDArr
 
 def empty(shape: int | Sequence[int], dtype: Any = "float32", device: Device | None = None) -> NDArray:
     """An array whose elements are not set yet."""
-    device = device or devices.cpu()
+    device = device or devices.default_device()
     if not device.enabled():
         raise ValueError(f"device {device} is not available on this machine")
     extents = (shape,) if isinstance(shape, int) else tuple(shape)
@@ -131,13 +131,14 @@ def from_dlpack(x: Any) -> NDArray:
     source = np.from_dlpack(x)
     dtype = check_dtype(source.dtype)
     if source.flags.writeable and source.flags.c_contiguous:
-        return NDArray.make(source.shape, device=devices.cpu(), handle=devices.cpu().Array.borrow(source))
+        device = devices.default_device()
+        return NDArray.make(source.shape, device=device, handle=device.Array.borrow(source))
     return NDArray(source, dtype=dtype)
 
 
 def one_hot(n: int, i: Any, dtype: Any = "float32", device: Device | None = None) -> NDArray:
     """Rows of the identity: shape ``(*i.shape, n)``, 1 at each index of `i` (whole numbers of any dtype)."""
-    device = device or (i.device if isinstance(i, NDArray) else devices.cpu())
+    device = device or (i.device if isinstance(i, NDArray) else devices.default_device())
     indices = i if isinstance(i, NDArray) and i.device == device else _indices(i, device)
     out = new((indices.size, n), check_dtype(dtype), device)
     device.set_one_hot(indices.flat._view, out._view)

@@ -19,6 +19,7 @@ def index_view(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, in
 
     A slice start:stop:step moves the offset to `start` and multiplies the stride by `step`; an int i is the slice
     i:i+1, so its axis stays, with extent 1; None puts in a new axis; Ellipsis stands for as many ``:`` as are missing.
+    A view without elements keeps `offset`: its first element would lie outside the buffer.
     """
     new_shape, new_strides = [], []
     axis, first = 0, offset
@@ -36,14 +37,16 @@ def index_view(shape: tuple[int, ...], strides: tuple[int, ...], offset: int, in
         new_strides.append(strides[axis] * step)
         first += strides[axis] * start
         axis += 1
-    # A view without elements stays where it is: its first element would lie outside the buffer.
     return tuple(new_shape), tuple(new_strides), offset if 0 in new_shape else first
 
 
 def flip_strides(
     shape: tuple[int, ...], strides: tuple[int, ...], offset: int, axes: tuple[int, ...]
 ) -> tuple[tuple[int, ...], int]:
-    """Strides and offset of an array whose `axes` are walked backwards, from the last element."""
+    """Strides and offset of an array whose `axes` are walked backwards, from the last element.
+
+    The offset of an array without elements stays what it is.
+    """
     for axis in axes:
         offset += strides[axis] * (shape[axis] - 1) if 0 not in shape else 0
     return tuple(-s if axis in axes else s for axis, s in enumerate(strides)), offset

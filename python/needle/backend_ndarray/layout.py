@@ -23,12 +23,16 @@ def compact_strides(shape: Extents) -> Extents:
 
 @lru_cache(maxsize=4096)
 def complete_shape(shape: Extents, old: Extents) -> Extents:
-    """`shape` with its -1, if there is one, replaced by the extent that keeps the number of elements of `old`."""
+    """`shape` with its -1, if there is one, replaced by the extent that keeps the number of elements of `old`.
+
+    Raises ValueError if there is no such extent, if there are several -1, or if the numbers of elements differ.
+    """
     size = math.prod(old)
     known = math.prod(extent for extent in shape if extent != -1)
-    if shape.count(-1) == 1 and known and size % known == 0:
+    negative = [extent for extent in shape if extent < 0]
+    if negative == [-1] and known and size % known == 0:
         return tuple(size // known if extent == -1 else extent for extent in shape)
-    if known != size or any(extent < 0 for extent in shape):
+    if negative or known != size:
         raise ValueError(f"reshape: an array of shape {old} ({size} elements) does not fit into {shape}")
     return shape
 
@@ -44,7 +48,10 @@ def check_permutation(axes: Extents, shape: Extents) -> Extents:
 
 @lru_cache(maxsize=4096)
 def broadcast_strides(shape: Extents, strides: Extents, new_shape: Extents) -> Extents:
-    """Strides that repeat an array up to `new_shape`: 0 along axes of extent 1 and along new ones in front."""
+    """Strides that repeat an array up to `new_shape`: 0 along axes of extent 1 that grow, and along new ones in front.
+
+    Raises ValueError if an extent is neither that of `new_shape` nor 1, or if `new_shape` has fewer axes.
+    """
     added = len(new_shape) - len(shape)
     if added < 0 or any(n not in (1, m) for n, m in zip(shape, new_shape[added:])):
         raise ValueError(f"broadcast_to: shape {shape} does not broadcast to {new_shape}")

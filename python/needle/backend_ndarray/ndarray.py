@@ -32,7 +32,7 @@ class NDArray(OnHost):
     other : NDArray, numpy.ndarray, number or nested sequence
         What to copy. An NDArray keeps its dtype; anything else becomes `dtype`.
     device : Device, optional
-        Where to put it: by default where `other` is, else ``cpu()``.
+        Where to put it: by default where `other` is, else ``default_device()``.
     dtype : str
         float32 by default, whatever `other` holds.
 
@@ -65,7 +65,8 @@ class NDArray(OnHost):
             target = other.device if device is None else device
             copied = source.to(target) if target != other.device else source.copy()
         else:
-            copied = _from_host(other, check_dtype("float32" if dtype is None else dtype), device or devices.cpu())
+            target = device or devices.default_device()
+            copied = _from_host(other, check_dtype("float32" if dtype is None else dtype), target)
         self._set(copied.shape, copied.strides, copied.offset, copied.dtype, copied.device, copied._view)
 
     def _set(
@@ -95,7 +96,7 @@ class NDArray(OnHost):
     ) -> NDArray:
         """An array over the buffer `handle`, or over a new, uninitialised one if there is none."""
         shape = tuple(shape)
-        device = device or devices.cpu()
+        device = device or devices.default_device()
         if handle is None:
             return new(shape, dtype, device)
         strides = compact_strides(shape) if strides is None else tuple(strides)
@@ -143,7 +144,8 @@ class NDArray(OnHost):
     def reshape(self, new_shape: Any, *more: int) -> NDArray:
         """The same elements in row-major order in another shape, of which one extent may be -1.
 
-        A view where the elements lie in memory in that order without gaps; a copy where they do not.
+        A view where the elements lie in memory in that order without gaps, or the array itself if it has that shape;
+        a copy where they do not.
         """
         shape = (new_shape, *more) if more or isinstance(new_shape, int) else tuple(new_shape)
         shape = complete_shape(shape, self.shape)

@@ -33,6 +33,8 @@ from typing import Any
 
 import numpy as np
 
+from .layout import compact_strides
+
 __device_name__ = "numpy"
 
 DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool")
@@ -103,11 +105,7 @@ class View:
     @staticmethod
     def compact_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the row-major strides of `shape`: of each axis, the product of all extents after it."""
-        strides, stride = [], 1
-        for extent in reversed(shape):
-            strides.append(stride)
-            stride *= extent
-        return tuple(reversed(strides))
+        return compact_strides(shape)
 
     @property
     def dtype(self) -> str:

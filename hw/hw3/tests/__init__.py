@@ -1,0 +1,1 @@
+"""The public tests of hw3, one file for each task."""
