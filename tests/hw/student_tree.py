@@ -23,11 +23,14 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 def run(tree, module, *arguments, typed=""):
-    """What ``python -m module`` prints in a tree."""
+    """What ``python -m module`` prints in a tree, where there is no data but what the tree holds."""
+    settings = {"NEEDLE_BACKEND": "np", "NEEDLE_DATA": str(tree / "data"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    # A program that is changed within a second would run as it was compiled before.
+    settings |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", PREFER, module, *arguments],
         cwd=tree,
-        env=os.environ | {"NEEDLE_BACKEND": "np", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(tree)},
+        env=os.environ | settings,
         input=typed,
         capture_output=True,
         text=True,

@@ -19,25 +19,12 @@ from hw.releasing import release
 
 from .student_tree import PROJECT, pytest_in, run, run_program
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ASSIGNMENT = load("hw0", PROJECT)
 HANDOUT = (ASSIGNMENT.folder / "README.md").read_text(encoding="utf-8")
 PROGRAMS = dict(zip(("show", "slope", "train", "compare"), re.findall(r"```python\n(.*?)```", HANDOUT, re.DOTALL)))
 PYTHON, CPP = "hw/hw0/simple_ml.py", "hw/hw0/simple_ml.cpp"
 MINI_MNIST = PROJECT / "python/needle/data/mini_mnist"
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Small matrices gain nothing by threads, which wait for each other where other tests run."""
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-
-
-@pytest.fixture(scope="module")
-def solved(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("hw0") / "solved"
-    release(ASSIGNMENT, PROJECT, tree, [task.name for task in ASSIGNMENT.tasks])
-    assert "Built." in run(tree, "hw", "build")
-    return tree
 
 
 @pytest.fixture

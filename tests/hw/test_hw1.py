@@ -28,13 +28,6 @@ TEN_LINES = next(ANSWER[each.body : each.end] for each in find(ANSWER, WALK))
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("hw1") / "fresh"
-    release(ASSIGNMENT, PROJECT, tree)
-    return tree
-
-
-@pytest.fixture(scope="module")
 def solved(tmp_path_factory, fresh):
     """A student's tree in which all is solved, and the walk in ten lines."""
     tree = tmp_path_factory.mktemp("hw1") / "solved"

@@ -7,52 +7,18 @@ import re
 import pytest
 
 from hw.__main__ import main
-from hw.assignment import FunctionName, load
+from hw.assignment import load
 from hw.functions import find
 from hw.releasing import release
 
 from .student_tree import PROJECT, pytest_in, run, run_program, write
 from .test_hw1 import TEN_LINES, WALK
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ASSIGNMENT = load("hw2", PROJECT)
 HANDOUT = (ASSIGNMENT.folder / "README.md").read_text(encoding="utf-8")
 NORMALIZATION = "python/needle/nn/normalization.py"
 PROGRAMS = dict(zip(("scale", "grow", "bowl", "look", "train"), re.findall(r"```python\n(.*?)```", HANDOUT, re.DOTALL)))
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Small matrices gain nothing by threads, which wait for each other where other tests run."""
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("hw2") / "fresh"
-    release(ASSIGNMENT, PROJECT, tree)
-    return tree
-
-
-@pytest.fixture(scope="module")
-def solved(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("hw2") / "solved"
-    release(ASSIGNMENT, PROJECT, tree, [task.name for task in ASSIGNMENT.tasks])
-    return tree
-
-
-@pytest.fixture
-def changed(solved):
-    """Write bodies into the solved tree, which are the library's again afterwards."""
-    before = {}
-
-    def change(file, name, body):
-        before.setdefault(file, (solved / file).read_text(encoding="utf-8"))
-        write(solved, FunctionName(file, name), body)
-        return solved
-
-    yield change
-    for file, text in before.items():
-        (solved / file).write_text(text, encoding="utf-8")
 
 
 def test_the_handout_says_how_much_there_is():

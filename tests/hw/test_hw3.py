@@ -8,7 +8,6 @@ import pytest
 
 from hw import trees
 from hw.assignment import load
-from hw.releasing import release
 
 from .student_tree import PROJECT, pytest_in, run, run_program
 
@@ -16,23 +15,6 @@ ASSIGNMENT = load("hw3", PROJECT)
 HANDOUT = (ASSIGNMENT.folder / "README.md").read_text(encoding="utf-8")
 PROGRAMS = dict(zip(("views", "kernels", "speed"), re.findall(r"```python\n(.*?)```", HANDOUT, re.DOTALL)))
 SMALL = "needle.backend_ndarray.ndarray_backend_cpu_simple"
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    pytest.importorskip("tree_sitter_cpp", reason="C++ is read by tree-sitter")
-    tree = tmp_path_factory.mktemp("hw3") / "fresh"
-    release(ASSIGNMENT, PROJECT, tree)
-    return tree
-
-
-@pytest.fixture(scope="module")
-def solved(tmp_path_factory):
-    pytest.importorskip("tree_sitter_cpp", reason="C++ is read by tree-sitter")
-    tree = tmp_path_factory.mktemp("hw3") / "solved"
-    release(ASSIGNMENT, PROJECT, tree, [task.name for task in ASSIGNMENT.tasks])
-    assert trees.build(tree) == ""
-    return tree
 
 
 def test_the_handout_says_how_much_there_is():

@@ -13,6 +13,7 @@ from hw.releasing import release
 from .student_tree import PROJECT, pytest_in, run, run_program, write
 from .test_hw1 import TEN_LINES, WALK
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 ASSIGNMENT = load("hw5", PROJECT)
 HANDOUT = (ASSIGNMENT.folder / "README.md").read_text(encoding="utf-8")
 PROGRAMS = dict(
@@ -27,19 +28,6 @@ IN_ITS_OWN_VIEW = """        with below(self):
             self.tangents[node] = _tangent(op, tangents, node, inputs)
         return node
 """
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Small matrices gain nothing by threads, which wait for each other where other tests run."""
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-
-
-@pytest.fixture(scope="module")
-def solved(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("hw5") / "solved"
-    release(ASSIGNMENT, PROJECT, tree, [task.name for task in ASSIGNMENT.tasks])
-    return tree
 
 
 def test_the_handout_says_how_much_there_is():

@@ -9,45 +9,15 @@ import sys
 
 import pytest
 
-from hw.assignment import FunctionName, load
-from hw.releasing import release
+from hw.assignment import load
 
-from .student_tree import PROJECT, pytest_in, run, run_program, write
+from .student_tree import PROJECT, pytest_in, run, run_program
 
 ASSIGNMENT = load("hw7", PROJECT)
 HANDOUT = (ASSIGNMENT.folder / "README.md").read_text(encoding="utf-8")
 NAMES = ("listen", "look", "ways", "blame", "why", "nan", "slow", "alive", "bugs")
 PROGRAMS = dict(zip(NAMES, re.findall(r"```python\n(.*?)```", HANDOUT, re.DOTALL)))
 RECORDER, ANOMALY = "hw/hw7/recorder.py", "hw/hw7/anomaly.py"
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("hw7") / "fresh"
-    release(ASSIGNMENT, PROJECT, tree)
-    return tree
-
-
-@pytest.fixture(scope="module")
-def solved(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("hw7") / "solved"
-    release(ASSIGNMENT, PROJECT, tree, [task.name for task in ASSIGNMENT.tasks])
-    return tree
-
-
-@pytest.fixture
-def changed(solved):
-    """Write bodies into the solved tree, which are the solution's again afterwards."""
-    before = {}
-
-    def change(file, name, body):
-        before.setdefault(file, (solved / file).read_text(encoding="utf-8"))
-        write(solved, FunctionName(file, name), body)
-        return solved
-
-    yield change
-    for file, text in before.items():
-        (solved / file).write_text(text, encoding="utf-8")
 
 
 def printed(name):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hw.hw1.tests.checks import is_graph_of, node_of, values
 from needle.autograd import Op, Tensor
 
 __all__ = ["Alive", "along", "constant", "is_graph_of", "node_of", "tangent", "values"]
@@ -17,11 +18,6 @@ __all__ = ["Alive", "along", "constant", "is_graph_of", "node_of", "tangent", "v
 def constant(array: Any, dtype: str = "float64") -> Tensor:
     """A Tensor that needs no gradient."""
     return Tensor(array, dtype=dtype, requires_grad=False)
-
-
-def values(found: Any) -> Any:
-    """The array of a Tensor; anything else as it is."""
-    return found.numpy() if isinstance(found, Tensor) else found
 
 
 def along(
@@ -35,31 +31,12 @@ def along(
     return np.asarray((moved(step) - moved(-step)) / (2 * step))
 
 
-def node_of(op: Op, output: Any, *inputs: Any) -> Tensor:
-    """The node that `op` makes of `inputs`, with an output that NumPy has computed."""
-    node = Tensor.make_const(np.asarray(output), requires_grad=True)
-    node.op, node.inputs = op, inputs
-    return node
-
-
 def tangent(op: Op, output: Any, arrays: Sequence[np.ndarray], tangents: Sequence[Any]) -> Any:
     """What ``op.jvp`` gives, for tangents that are arrays or None."""
     inputs = [Tensor(x, dtype=x.dtype.name) for x in arrays]
     return op.jvp(
         tuple(None if t is None else constant(t, t.dtype.name) for t in tangents), node_of(op, output, *inputs)
     )
-
-
-def is_graph_of(result: Any, *leaves: Tensor) -> bool:
-    """Whether `result` is a Tensor that was made of all `leaves`, by operators: so it can be differentiated again."""
-    seen: set[int] = set()
-    waiting = [result]
-    while waiting:
-        node = waiting.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            waiting += getattr(node, "inputs", ())
-    return isinstance(result, Tensor) and all(id(leaf) in seen for leaf in leaves)
 
 
 class Alive:
