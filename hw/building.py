@@ -71,12 +71,17 @@ class Builder:
 
 
 class BuildTree:
-    """A tree in which one set of sources after another is compiled."""
+    """A tree in which one set of sources after another is compiled.
+
+    Tests may run as the same user as the compiler, and a submission that was compiled here knows where that was
+    (``__FILE__``). So the tree is closed to that user but for the time of a build.
+    """
 
     def __init__(self, place: tuple[Path, Path], builder: Builder) -> None:
         self.tree, self.scratch = place
         self.builder = builder
         self.sources: dict[str, bytes] = {}
+        self.tree.parent.chmod(0o700)
         if builder.user is not None:
             for path in (self.tree, *self.tree.rglob("*")):
                 os.chown(path, builder.user, builder.user)
@@ -87,13 +92,17 @@ class BuildTree:
             if self.sources.get(name) != text:
                 (self.tree / name).write_bytes(text)
         self.sources = {**sources}
-        ended = processes.run(
-            [sys.executable, "-m", "hw", "build"],
-            cwd=self.tree,
-            env=trees.environment(self.tree, self.builder.backend) | {"HOME": str(self.scratch)},
-            seconds=SECONDS,
-            limits=Limits(MEMORY, FILE_SIZE, user=self.builder.user),
-        )
+        self.tree.parent.chmod(0o711)
+        try:
+            ended = processes.run(
+                [sys.executable, "-m", "hw", "build"],
+                cwd=self.tree,
+                env=trees.environment(self.tree, self.builder.backend) | {"HOME": str(self.scratch)},
+                seconds=SECONDS,
+                limits=Limits(MEMORY, FILE_SIZE, user=self.builder.user),
+            )
+        finally:
+            self.tree.parent.chmod(0o700)
         if ended.timed_out:
             return {}, "It took too long."
         if ended.status != 0:

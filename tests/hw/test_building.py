@@ -197,6 +197,12 @@ def test_cpp_that_does_not_compile_counts_as_not_handed_in(judge: Grader) -> Non
     assert f"{CPP} cannot be used" in grade.notes[0] and "undeclared" in grade.notes[0]
 
 
+def test_where_a_submission_was_compiled_is_closed_to_others_when_it_runs(judge: Grader) -> None:
+    points(judge)
+    places = [each.tree.parent for each in judge.builder.free.queue]
+    assert places and all(place.stat().st_mode & 0o777 == 0o700 for place in places)
+
+
 def test_each_set_of_sources_is_compiled_once(judge: Grader) -> None:
     def count(**files: str) -> int:
         points(judge, **files)
