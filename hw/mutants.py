@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
                     continue
                 count += 1
                 answer = Answer(str(mutant), "", {mutant.function.file: mutant.donor})
-                if not lost_by(judge, answer, [task], first=True):
+                if lost_by(judge, answer, task) is None:
                     unnoticed.append(mutant)
             total += count
             print(f"{task.name}: {count - len(unnoticed) + before} of {count} mutants lose points.", flush=True)

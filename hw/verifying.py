@@ -15,7 +15,6 @@ from . import UsageError, trees
 from .answers import Answer, kept, put_into
 from .assignment import Assignment, Task, load
 from .blanking import task_in
-from .grades import Grade
 from .grading import Grader, grader, problem
 from .images import Image
 from .packing import hidden_tests
@@ -104,13 +103,10 @@ def step(judge: Grader, root: Path, solved: list[str]) -> list[str]:
     """What is wrong with the points when these tasks are solved."""
     complaints = []
     for each, kind, report in every_test(judge, judge.released(root, solved)):
-        told = {case.name: case for case in report.cases}
-        problems = [problem(told.get(case.name), case, report) for case in judge.cases(each, kind)]
-        full = all(why is None for why in problems)
-        if each.name in solved and not full:
-            why = next(why for why in problems if why is not None).splitlines()[0]
-            complaints.append(f"with {solved[-1]} solved, {each.name} ({kind}) loses points: {why}")
-        elif each.name not in solved and full:
+        why = why_lost(judge, each, kind, report)
+        if each.name in solved and why is not None:
+            complaints.append(f"with {solved[-1]} solved, {each.name} ({kind}) loses points: {why.splitlines()[0]}")
+        elif each.name not in solved and why is None:
             complaints.append(f"with {solved[-1]} solved, {each.name} ({kind}) gets full points already")
     return complaints
 
@@ -126,12 +122,12 @@ def wrong_answers(judge: Grader, tasks: list[Task]) -> list[str]:
     unnoticed, defective = [], []
     wrong = [(task, answer) for task in tasks for answer in kept(judge.assignment, f"wrong/{task.name}")]
     count = len(wrong)
-    all_lost = at_once(lambda each: lost_by(judge, each[1], [each[0]], first=True), wrong)
+    all_lost = at_once(lambda each: lost_by(judge, each[1], each[0]), wrong)
     for (task, answer), lost in zip(wrong, all_lost):
-        if not lost:
+        if lost is None:
             unnoticed.append(f"{task.name}/{answer.name}: {answer.what}")
-        elif any(re.search(DEFECT, each) for each in lost):
-            defective.append(f"{task.name}/{answer.name}: {lost[0].splitlines()[-1]}")
+        elif re.search(DEFECT, lost):
+            defective.append(f"{task.name}/{answer.name}: {lost.splitlines()[-1]}")
     if count == 0:
         said("Wrong answers lose points.", unnoticed := ["There are none."])
         return unnoticed
@@ -146,27 +142,37 @@ def wrong_answers(judge: Grader, tasks: list[Task]) -> list[str]:
 def right_answers(judge: Grader) -> list[str]:
     """Right answers that lose points."""
     found = list(kept(judge.assignment, "right"))
-    all_lost = at_once(lambda answer: lost_by(judge, answer, list(judge.assignment.tasks)), found)
-    complaints = [f"{answer.name}: {each}" for answer, lost in zip(found, all_lost) for each in lost]
+
+    def complaints_of(answer: Answer) -> list[str]:
+        reports = every_test(judge, image_of(judge, answer))
+        lost = [(f"{task.name} ({kind})", why_lost(judge, task, kind, report)) for task, kind, report in reports]
+        return [f"{answer.name}: {where}: {why}" for where, why in lost if why is not None]
+
+    complaints = [each for of_one in at_once(complaints_of, found) for each in of_one]
     return said(f"{len(found)} right answers, written differently, get full points.", complaints)
 
 
-def lost_by(judge: Grader, answer: Answer, tasks: list[Task], first: bool = False) -> list[str]:
-    """What an answer loses points by; only the first, if that is enough."""
+def lost_by(judge: Grader, answer: Answer, task: Task) -> str | None:
+    """What an answer to a task loses points by, first of all; None if it loses none."""
+    image = image_of(judge, answer)
+    for kind in judge.kinds:
+        if judge.worth(task, kind):
+            why = why_lost(judge, task, kind, judge.tested(image, kind, task, time.monotonic()))
+            if why is not None:
+                return why
+    return None
+
+
+def image_of(judge: Grader, answer: Answer) -> Image:
+    """The solution with an answer in it."""
     image, wrong = judge.with_submitted(put_into(judge.solution, answer), judge.solution)
     if wrong is not None:
         raise UsageError(f"{answer.name} does not compile:\n{wrong}")
-    lost = []
-    for kind in judge.kinds:
-        for task in tasks:
-            if judge.worth(task, kind):
-                report = judge.tested(image, kind, task, time.monotonic())
-                outcome = judge.outcome(task, kind, report, {}, Grade(answer.name, judge.assignment))
-                if not outcome.full:
-                    told = {case.name: case for case in report.cases}
-                    cases = judge.cases(task, kind)
-                    why = next(why for case in cases if (why := problem(told.get(case.name), case, report)))
-                    lost.append(f"{task.name} ({kind}): {why}")
-                    if first:
-                        return lost
-    return lost
+    return image
+
+
+def why_lost(judge: Grader, task: Task, kind: str, report: Report) -> str | None:
+    """Why the first case of a task's tests that does not count does not; None if all do."""
+    told = {case.name: case for case in report.cases}
+    problems = (problem(told.get(case.name), case, report) for case in judge.cases(task, kind))
+    return next((why for why in problems if why is not None), None)
