@@ -106,5 +106,6 @@ class BuildTree:
         if ended.timed_out:
             return {}, "It took too long."
         if ended.status != 0:
-            return {}, ended.errors.decode(errors="replace").strip() or "The compiler was ended."
+            said = ended.errors.decode(errors="replace").replace(f"{self.tree}/", "").strip()
+            return {}, said or "The compiler was ended."
         return {path.relative_to(self.tree).as_posix(): path.read_bytes() for path in trees.extensions(self.tree)}, ""
