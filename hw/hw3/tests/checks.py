@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Callable
 from typing import Any
@@ -92,3 +93,16 @@ def result_of(kernel: str, size: int, *operands: Any, after: tuple[Any, ...] = (
     out = unset(size)
     getattr(simple_kernels(), kernel)(*given, out, *after)
     return elements(out)
+
+
+def behind(kernel: str, *operands: Any, after: tuple[Any, ...] = ()) -> float:
+    """What stands behind a buffer of 3 elements when a kernel has written to it; `UNSET`, if it is right.
+
+    Memory comes in pieces of 16 bytes at least, so there is room for a fourth float.
+    """
+    given = [buffer(x) if isinstance(x, np.ndarray) else x for x in operands]
+    out = unset(3)
+    fourth = ctypes.c_float.from_address(out.ptr() + 3 * 4)
+    fourth.value = UNSET
+    getattr(simple_kernels(), kernel)(*given, out, *after)
+    return fourth.value

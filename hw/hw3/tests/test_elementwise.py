@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hw.derivatives import random
-from hw.hw3.tests.checks import UNSET, buffer, elements, result_of
+from hw.hw3.tests.checks import UNSET, behind, buffer, elements, result_of
 from hw.testing import hint, same
 from needle.backend_ndarray.device import simple_kernels
 
@@ -106,3 +106,18 @@ def test_inputs_stay(name):
     getattr(simple_kernels(), f"ewise_{name}")(first, second, buffer(np.zeros(4)))
     getattr(simple_kernels(), f"scalar_{name}")(first, 2.0, buffer(np.zeros(4)))
     same([elements(first), elements(second)], [a, b], of=f"a and b, after ewise_{name} and scalar_{name}")
+
+
+@hint("The last element is out[out.size - 1]: the loop ends before out.size.")
+@pytest.mark.parametrize(
+    ("kernel", "operands", "after"),
+    [
+        ("fill", (), (2.5,)),
+        ("ewise_add", (F([1, 2, 3]), F([4, 5, 6])), ()),
+        ("scalar_add", (F([1, 2, 3]), 2.0), ()),
+        ("ewise_exp", (F([1, 2, 3]),), ()),
+    ],
+    ids=["fill", "ewise_add", "scalar_add", "ewise_exp"],
+)
+def test_nothing_is_written_behind_the_buffer(kernel, operands, after):
+    same(behind(kernel, *operands, after=after), UNSET, of=f"the memory behind out, which was {UNSET}, after {kernel}")

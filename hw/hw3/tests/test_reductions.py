@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hw.derivatives import random
-from hw.hw3.tests.checks import buffer, counted, elements, result_of
+from hw.hw3.tests.checks import UNSET, behind, buffer, counted, elements, result_of
 from hw.testing import hint, same
 from needle.backend_ndarray.device import simple_kernels
 
@@ -70,3 +70,10 @@ def test_the_input_stays(kernel):
     a = buffer(counted(2, 3))
     getattr(simple_kernels(), kernel)(a, buffer(np.zeros(2)), 3)
     same(elements(a), counted(6), of=f"a, after {kernel}")
+
+
+@hint("There are out.size blocks: the loop over them ends before out.size.")
+@pytest.mark.parametrize("kernel", ["reduce_sum", "reduce_max"])
+def test_nothing_is_written_behind_the_buffer(kernel):
+    found = behind(kernel, counted(3, 2), after=(2,))
+    same(found, UNSET, of=f"the memory behind out, which was {UNSET}, after {kernel}")
