@@ -46,6 +46,9 @@ void add_fused_kernels(PyObject* module);
 // Adds the kernel that does a list of elementwise steps, and the type of such a list.
 void add_chain(py::module_& module);
 
+// Adds what tells where a Python program is.
+void add_frames(PyObject* module);
+
 // Adds what replays recorded kernel calls.
 void add_replay(py::module_& module);
 

@@ -242,8 +242,7 @@ class Value:
             node.inputs = inputs
             node.stamps = stamps([*arrays, node.cached_data])
         if listeners:
-            announce("computed", node, op, inputs, perf_counter() - began if began else 0.0)
-            announce("made", node, op, inputs)
+            announce("computed_and_made", node, op, inputs, perf_counter() - began if began else 0.0)
         return node
 
     @classmethod

@@ -6,9 +6,9 @@ empty list where something could be announced. While somebody listens, compiled 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .places import Line
@@ -53,13 +53,18 @@ class Listener:
     allows_replays: bool = False
 
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
-        """`op` was applied to `inputs`, which gave `node`: recorded, and in eager mode already computed.
+        """`op` was applied to `inputs`, which gave `node`: recorded, or in eager mode already computed.
 
         A node that requires no gradient does not keep its op and inputs.
         """
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
-        """The data of `node` is there; computing it took so long. In eager mode this comes before `made`."""
+        """The data of `node` is there; computing it took so many seconds."""
+
+    def computed_and_made(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
+        """Both at once, as in eager mode; by default they are told one after the other."""
+        self.computed(node, op, inputs, seconds)
+        self.made(node, op, inputs)
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """In a backward walk `consumer` handed `node`, its input `position`, a share of the adjoint (None for none)."""
@@ -103,23 +108,21 @@ L = TypeVar("L", bound=Listener)
 listeners: list[Listener] = []
 
 
-class _Busy(threading.local):
-    telling: bool = False
-
-
-_busy = _Busy()
+#: The threads that are telling listeners something at present.
+_telling: set[int] = set()
 
 
 def announce(event: str, *what: Any) -> None:
     """Tell all listeners; what they do meanwhile is not announced."""
-    if _busy.telling:
+    thread = get_ident()
+    if thread in _telling:
         return
-    _busy.telling = True
+    _telling.add(thread)
     try:
         for listener in tuple(listeners):
             getattr(listener, event)(*what)
     finally:
-        _busy.telling = False
+        _telling.discard(thread)
 
 
 def want_all() -> bool:
@@ -130,11 +133,14 @@ def want_all() -> bool:
 @contextmanager
 def telling() -> Iterator[None]:
     """Within the block, what a listener does is announced after all: it acts for the user, not for itself."""
-    before, _busy.telling = _busy.telling, False
+    thread = get_ident()
+    was_telling = thread in _telling
+    _telling.discard(thread)
     try:
         yield
     finally:
-        _busy.telling = before
+        if was_telling:
+            _telling.add(thread)
 
 
 @contextmanager

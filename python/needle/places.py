@@ -80,7 +80,7 @@ _codes: list[CodeType] = []
 #: What was looked up before: a place by the instructions of its frames, and a line by its instruction.
 _places: dict[tuple[object, ...], Place] = {}
 _lines: dict[tuple[int, int], Line] = {}
-_around: dict[int, Place] = {}  # places that others lie within, held so that no other gets their identity
+_around: dict[int, Place | None] = {}  # places that others lie within, held so that no other gets their identity
 
 
 def is_users(code: CodeType) -> bool:
@@ -100,11 +100,15 @@ def is_users(code: CodeType) -> bool:
     return found
 
 
+#: How code is told to be the user's or the library's.
+SORTED = _library, _users, is_users
+
+
 class Within(NamedTuple):
     """What is known of the frames around: the place of `frame`, which waits for a call that has not returned yet."""
 
     frame: FrameType | None
-    place: Place
+    place: Place | None
 
 
 def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: Within | None = None) -> Place:
@@ -114,39 +118,33 @@ def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: 
     which `frame` on to look gives it, and who knows what it lies `within`.
     """
     first = frame = frame or sys._getframe(1)
-    last = first
     trail: list[object] = [without]
-    library, append = _library, trail.append
+    library = _library
     end, outside = within or (None, None)
     while frame is not end and frame is not None:
-        code = frame.f_code
-        key = id(code)
-        append(key)
-        append(frame.f_lasti)
-        last = frame
-        if key not in library and is_users(code):
+        key = id(frame.f_code)
+        trail += key, frame.f_lasti
+        if key not in library and is_users(frame.f_code):
             break
         frame = frame.f_back
-    if frame is None or frame is not end:
+    if frame is not end:
         outside = None
-    else:
-        last = frame
-        append(id(outside))
-        _around[id(outside)] = outside  # type: ignore[assignment]
+    trail.append(id(outside))
     found = _places.get(tuple(trail))
     if found is None:
-        found = _places[tuple(trail)] = _place(first, last, without, outside)
+        _around[id(outside)] = outside
+        found = _places[tuple(trail)] = _place(first, frame, without, outside)
     return found
 
 
-def _place(frame: FrameType, last: FrameType, without: tuple[str, ...], outside: Place | None) -> Place:
-    """The place of the frames from `frame` out to the `last`, which is the user's, or the first that is `outside`."""
-    library: list[Line] = []
-    while frame is not last:
-        if not frame.f_code.co_filename.startswith((_BLOCKS, *without)):
-            library.append(_line_at(frame))
-        frame = frame.f_back  # type: ignore[assignment]
-    library.reverse()
+def _place(frame: FrameType | None, last: FrameType | None, without: tuple[str, ...], outside: Place | None) -> Place:
+    """The place of the frames from `frame` out to the `last`: the user's, the first that is `outside`, or None."""
+    frames: list[FrameType] = []
+    while frame is not last and frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    last = last or frames.pop()
+    library = [_line_at(f) for f in reversed(frames) if not f.f_code.co_filename.startswith((_BLOCKS, *without))]
     if outside is not None:
         return Place(outside.user, (*outside.library, *library), outside.instruction)
     return Place(_line_at(last), tuple(library), last.f_lasti)

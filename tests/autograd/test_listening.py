@@ -64,6 +64,25 @@ def test_a_node_is_computed_and_made_in_eager_mode_and_made_then_computed_in_laz
     assert diary.events == [*expected, ("made", "Exp"), ("computed", "Exp")]
 
 
+def test_who_wants_to_hears_at_once_that_a_node_is_computed_and_made():
+    class Eager(Diary):
+        def computed_and_made(self, node: Any, op: Any, inputs: Any, seconds: float) -> None:
+            self.events.append(("computed_and_made", (type(op).__name__, node.numpy().tolist(), len(inputs))))
+            assert seconds > 0
+
+    x = tensor([1.0, 2.0])
+    with listening(Eager()) as diary:
+        y = x * x
+        with ndl.lazy_mode():
+            z = y + 1
+        z.numpy()
+    assert diary.events == [
+        ("computed_and_made", ("EWiseMul", [1, 4], 2)),
+        ("made", "AddScalar"),
+        ("computed", "AddScalar"),
+    ]
+
+
 def test_every_share_of_an_adjoint_is_announced_with_its_consumer():
     x = tensor([3.0])
     y = (x * x + x).sum()

@@ -6,18 +6,31 @@ import contextlib
 import sys
 import threading
 import weakref
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import listening as door
-from ..places import Place, Within, here
-
-if TYPE_CHECKING:
-    from .records import Node
+from ..autograd import TensorOp, Value
+from ..backend_selection import BACKEND
+from ..places import SORTED, Line, Place, Within, here
 
 _WATCHING = (str(Path(__file__).parent), door.__file__)
 _ANNOUNCE = door.announce.__code__
+#: Behind it, what every node comes through says nothing of where it comes from.
+_MAKING = Value.make_from_op.__func__.__code__, TensorOp.__call__.__code__  # type: ignore[attr-defined]
+
+
+def _trail_of_the_extension() -> Any:
+    """The extension's `trail`; None under ``NEEDLE_BACKEND=np``, and in a tree that was not built."""
+    if BACKEND == "nd":
+        with contextlib.suppress(ImportError):
+            return import_module("needle.backend_ndarray.ndarray_backend_cpu").trail
+    return None
+
+
+trail = _trail_of_the_extension()
 
 
 class Calls:
@@ -27,8 +40,14 @@ class Calls:
     ----------
     open : list of tuple
         For each module its path, and where it was called.
-    walks : list of int
-        For each walk the index of the event with which it began.
+    module : str
+        The path of the innermost.
+    walk : int or None
+        Of the innermost walk the index of the event with which it began; None if there is none.
+    walker : Line or None
+        The user's line that makes it.
+    shared : tuple or None
+        If the latest event is a share: who handed it on, and the place, which is that of what follows from it.
     outermost : callable
         A weak reference to the module that no other contains.
     paths : dict of int to str
@@ -39,43 +58,76 @@ class Calls:
 
     def __init__(self) -> None:
         self.open: list[tuple[str, Place]] = []
-        self.walks: list[int] = []
+        self.module = ""
+        self.walk: int | None = None
+        self.walker: Line | None = None
+        self.shared: tuple[int, Place] | None = None
         self.outermost: Any = lambda: None
         self.paths: dict[int, str] = {}
         self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
-        self.candidates: dict[tuple[int, int], tuple[Node, str]] = {}
-        self._around: list[Within] = []  # the frames of these calls and walks
+        self.candidates: dict[tuple[int, int], tuple[int, str]] = {}
+        self._around = [Within(None, None)]  # the frames of these calls and walks
+        self._known_here: dict[bytes, Place] = {}  # by their trails, places within the innermost of these
+        self._known: dict[int, tuple[Place | None, dict[bytes, Place]]]  # the same, by the identity of its own place
+        self._known = {id(None): (None, self._known_here)}
+        self._walks: list[tuple[int | None, Line | None]] = []  # those around the innermost
 
     def place(self) -> Place:
-        """Where the program is, without the lines of those who watch."""
-        frame = sys._getframe(2)
-        start = frame.f_back if frame.f_code is _ANNOUNCE else _announcing(frame)
-        return here(_WATCHING, start, self._around[-1] if self._around else None)
+        """Where the program is, without the lines of those who watch.
+
+        What the processor's extension calls the trail of a place tells places apart, and much faster than going over
+        frames in Python. A place is looked at when its trail is new, or always where there is no extension.
+        """
+        if trail is None:
+            return self._looked_at()
+        way = trail(_ANNOUNCE, _MAKING, self._around[-1].frame, *SORTED)
+        where = self._known_here.get(way)
+        if where is None:
+            where = self._known_here[way] = self._looked_at()
+        return where
+
+    def _looked_at(self) -> Place:
+        frame = _announcing(sys._getframe(2))
+        for code in _MAKING:
+            if frame is not None and frame.f_code is code:
+                frame = frame.f_back
+        return here(_WATCHING, frame, self._around[-1])
 
     def enter(self, path: str, where: Place) -> None:
         """A module is called."""
         self.open.append((path, where))
-        self._around.append(Within(_announcing(sys._getframe(1)), where))
+        self.module = path
+        self._begin_around(_announcing(sys._getframe(1)), where)
 
     def leave(self) -> None:
         """The innermost call of a module has ended."""
         if self.open:
             self.open.pop()
-            self._around.pop()
+            self._end_around()
+            self.module = self.open[-1][0] if self.open else ""
 
-    def begin_walk(self, event: int) -> None:
-        """A backward walk has begun, with the event of this index."""
+    def begin_walk(self, event: int, line: Line) -> None:
+        """The user's `line` has begun a backward walk, with the event of this index."""
         walker = _walker(_announcing(sys._getframe(1)))
         caller = None if walker is None else walker.f_back
-        where = here(_WATCHING, caller, self._around[-1] if self._around else None)
-        self.walks.append(event)
-        self._around.append(Within(caller, where))
+        where = here(_WATCHING, caller, self._around[-1])
+        self._walks.append((self.walk, self.walker))
+        self.walk, self.walker = event, line
+        self._begin_around(caller, where)
 
     def end_walk(self) -> None:
         """The innermost walk has ended."""
-        if self.walks:
-            self.walks.pop()
-            self._around.pop()
+        if self._walks:
+            self.walk, self.walker = self._walks.pop()
+            self._end_around()
+
+    def _begin_around(self, frame: FrameType | None, where: Place) -> None:
+        self._around.append(Within(frame, where))
+        _, self._known_here = self._known.setdefault(id(where), (where, {}))
+
+    def _end_around(self) -> None:
+        self._around.pop()
+        _, self._known_here = self._known[id(self._around[-1].place)]
 
 
 class Here(threading.local):

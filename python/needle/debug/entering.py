@@ -98,9 +98,7 @@ def _gather(stepper: Stepper, link: TracebackType | None) -> None:
         place = Place(line_in(link)) if of_user else place
         for name, value in list(link.tb_frame.f_locals.items()):
             for node in _values(value):
-                record = stepper.appeared(node, place)
-                if node is value and not record.name and of_user:
-                    record.name = name
+                stepper.appeared(node, place, name if node is value and of_user else "")
         link = link.tb_next
 
 

@@ -9,16 +9,17 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..backend_selection import BACKEND, NDArray, stamp
+from ..backend_selection import stamp
 from ..changes import Stale
 from ..display import attributes
 from ..listening import Known, Listener, listening
 from ..places import Place
-from .calls import Here
-from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, assigned, given_name
+from .calls import Calls, Here
+from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, Assigned, assigned, given_name
 from .order import inputs_first
-from .records import CONSUMER, INPUTS, KIND, NODE, PLACE, WIDTH, Node, cut
-from .trace import Trace
+from .records import NODE_WIDTH, WIDTH, cut
+from .trace import Reference, Trace
+from .values import VIEWABLE
 
 if TYPE_CHECKING:
     from ..autograd import Op, Value
@@ -74,86 +75,86 @@ class Recorder(Listener):
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        self._number_of = trace.numbers.get
         self._lock = threading.RLock()
         self._here = Here()
         self._stamps: dict[int, Any] = {}
-        self._nameless: dict[int, Place] = {}  # where nodes are made that are assigned to nothing, by identity
+        self._assigned: dict[int, tuple[Place, Assigned | None]] = {}  # to what, by the identity of where it is made
 
     # What is told -----------------------------------------------------------------------------------------------------
 
     def made(self, node: Value, op: Op, inputs: tuple[Value, ...]) -> None:
         """Write it down, and its name if it gets one."""
         with self._lock:
-            record = self.trace.known(node)
-            if record is None or self._last(NODE) != record.number or self._last(KIND) != "computed":
-                where = self._here.calls.place()
-                numbers = self._inputs(inputs, where)
-                record = self._node(node, op, numbers, where)
-            else:  # eager mode, where both are told at once
-                numbers, where = self._last(INPUTS), self._last_place()
-            record.made = True
-            self._event("made", where, record.number, record.op, numbers)
-            if not self._is_within_walk(where):
-                self._name_by_assignment(record, where)  # nobody names what the library makes on its way back
+            calls = self._here.calls
+            where = calls.place()
+            numbers = self._inputs(inputs, where, calls)
+            number = self._number_of(id(node)) or self._new(node, op, numbers, where, calls)
+            self._event(calls, "made", where, number, type(op).__name__, numbers)
+            self.trace.all_nodes.change(number, made=True)
+            self._name_by_assignment(number, where, calls)
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Write it down, with the value."""
         with self._lock:
-            where = self._here.calls.place()
-            numbers = self._inputs(inputs, where)
-            record = self._node(node, op, numbers, where)
-            self._event("computed", where, record.number, record.op, numbers, "", node.cached_data, seconds)
+            calls = self._here.calls
+            where = calls.place()
+            numbers = self._inputs(inputs, where, calls)
+            number = self._number_of(id(node)) or self._new(node, op, numbers, where, calls)
+            self._event(calls, "computed", where, number, type(op).__name__, numbers, "", node.cached_data, seconds)
+
+    def computed_and_made(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
+        """Write down both."""
+        with self._lock:
+            calls = self._here.calls
+            where = calls.place()
+            numbers = self._inputs(inputs, where, calls)
+            number = self._new(node, op, numbers, where, calls, made=True)
+            value, nbytes = self._keep(number, node.cached_data)
+            flat, name = self.trace.events.flat, type(op).__name__
+            rest = None, None, None, calls.walk, calls.module, ""
+            flat += ("computed", where, number, name, numbers, value, seconds, nbytes, *rest)
+            flat += ("made", where, number, name, numbers, None, None, None, *rest)
+            calls.shared = None
+            self._name_by_assignment(number, where, calls)
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
         with self._lock:
-            by = self.trace.known(consumer)
-            follows = position > 0 and by is not None and self._follows_share() and self._last(CONSUMER) == by.number
-            where = self._last_place() if follows else self._here.calls.place()
-            by = by or self._seen(consumer, where)
-            receiver = self._seen(node, where).number
-            given = None if share is None else self._seen(share, where).number
-            self._event("share", where, receiver, by.op, share=given, consumer=by.number, position=position)
+            number_of, calls = self._number_of, self._here.calls
+            by, before = number_of(id(consumer)), calls.shared
+            where = before[1] if position and before and before[0] == by else calls.place()
+            by = by or self._seen(consumer, where, calls)
+            receiver = number_of(id(node)) or self._seen(node, where, calls)
+            given = None if share is None else number_of(id(share)) or self._seen(share, where, calls)
+            op = type(consumer.op).__name__
+            self._event(calls, "share", where, receiver, op, (), "", None, None, given, by, position)
+            calls.shared = by, where
 
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
         """Write it down."""
         with self._lock:
-            where = self._here.calls.place()
-            numbers = tuple(self._seen(x, where).number for x in inputs)
-            number = None if node is None else self._seen(node, where).number
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            self._event("failed", where, node=number, op=type(op).__name__, inputs=numbers, what=cut(said, 200))
-
-    def _is_within_walk(self, where: Place) -> bool:
-        """Whether the library's backward walk is at work there, and not an operator of the user's."""
-        walks, events = self._here.calls.walks, self.trace.events
-        return bool(walks) and where.user == events.place_at(walks[-1]).user
-
-    def _last(self, field: int) -> Any:
-        """A field of the latest event; None before the first."""
-        flat = self.trace.events.flat
-        return flat[field - WIDTH] if flat else None
-
-    def _last_place(self) -> Place:
-        """Where the latest event happened."""
-        return self.trace.events.places[self._last(PLACE)]  # type: ignore[no-any-return]
-
-    def _follows_share(self) -> bool:
-        """Whether the latest event is a share, whose place is the same as that of what follows from it."""
-        return self._last(KIND) == "share"  # type: ignore[no-any-return]
+            calls = self._here.calls
+            where = calls.place()
+            numbers = tuple(self._seen(x, where, calls) for x in inputs)
+            number = None if node is None else self._seen(node, where, calls)
+            said = cut(" ".join(f"{type(error).__name__}: {error}".split()), 200)
+            self._event(calls, "failed", where, number, type(op).__name__, numbers, said)
 
     def freed(self, node: Value) -> None:
         """Write it down."""
         with self._lock:
-            where = self._last_place() if self._follows_share() else self._here.calls.place()
-            self._event("freed", where, node=self._seen(node, where).number)
+            calls = self._here.calls
+            where = calls.shared[1] if calls.shared else calls.place()
+            self._event(calls, "freed", where, self._number_of(id(node)) or self._seen(node, where, calls))
 
     def replaced(self, tensor: Value, before: Any) -> None:
         """Write it down, with the new value; that of before, too, if the tensor was not known."""
         with self._lock:
-            where = self._here.calls.place()
-            record = self._seen(tensor, where, before)
-            self._event("replaced", where, record.number, data=tensor.cached_data)
+            calls = self._here.calls
+            where = calls.place()
+            number = self._seen(tensor, where, calls, before)
+            self._event(calls, "replaced", where, number, data=tensor.cached_data)
 
     def entered(self, module: Any) -> None:
         """Write it down; the parameters of the outermost module get their paths as names."""
@@ -163,47 +164,51 @@ class Recorder(Listener):
                 calls.outermost = weakref.ref(module)
                 known = calls.parts.get(module)
                 if known is None:
-                    self._name_by_path(module)
+                    self._name_by_path(module, calls)
                 else:
                     calls.paths = known
             elif id(module) not in calls.paths:
-                self._name_by_path(calls.outermost())
+                self._name_by_path(calls.outermost(), calls)
             where = calls.place()
             calls.enter(calls.paths.get(id(module), ""), where)
-            self._event("entered", where, what=type(module).__name__)
+            self._event(calls, "entered", where, what=type(module).__name__)
 
     def left(self, module: Any, output: Any) -> None:
         """Write it down."""
         with self._lock:
-            known, calls = self.trace.known(output), self._here.calls
+            calls = self._here.calls
             where = calls.open[-1][1] if calls.open else calls.place()
-            self._event("left", where, None if known is None else known.number, what=type(module).__name__)
+            self._event(calls, "left", where, self._number_of(id(output)), what=type(module).__name__)
             calls.leave()
             if not calls.open:
-                for record, name in calls.candidates.values():
-                    self._name(record, name)
+                for number, name in calls.candidates.values():
+                    self.trace.name(number, name, BY_ASSIGNMENT)
                 calls.candidates.clear()
 
     def backward_began(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
-            self._here.calls.begin_walk(self._walk_event("backward_began", outputs))
+            calls = self._here.calls
+            where = calls.place()
+            index = self._walk_event(calls, "backward_began", where, outputs)
+            calls.begin_walk(index, where.user)
 
     def backward_ended(self, outputs: Sequence[Value]) -> None:
         """Write it down."""
         with self._lock:
-            self._walk_event("backward_ended", outputs)
-            self._here.calls.end_walk()
+            calls = self._here.calls
+            self._walk_event(calls, "backward_ended", calls.place(), outputs)
+            calls.end_walk()
 
-    def _walk_event(self, kind: str, outputs: Sequence[Value]) -> int:
-        where = self._here.calls.place()
-        numbers = tuple(self._seen(x, where).number for x in outputs)
-        return self._event(kind, where, node=numbers[0] if len(numbers) == 1 else None, inputs=numbers)
+    def _walk_event(self, calls: Calls, kind: str, where: Place, outputs: Sequence[Value]) -> int:
+        numbers = tuple(self._seen(x, where, calls) for x in outputs)
+        return self._event(calls, kind, where, numbers[0] if len(numbers) == 1 else None, "", numbers)
 
     def stepped(self, optimizer: Any) -> None:
         """Write it down."""
         with self._lock:
-            self._event("stepped", self._here.calls.place(), what=type(optimizer).__name__)
+            calls = self._here.calls
+            self._event(calls, "stepped", calls.place(), what=type(optimizer).__name__)
 
     def known(self, node: Value) -> Known | None:
         """Its number, name and line; of a node that was there before the recording, no line."""
@@ -217,13 +222,15 @@ class Recorder(Listener):
     def named(self, tensor: Value, text: str) -> None:
         """`needle.debug.name` was called."""
         with self._lock:
-            record = self._seen(tensor, self._here.calls.place())
-            record.name, record.named_by = text, BY_USER
+            calls = self._here.calls
+            number = self._seen(tensor, calls.place(), calls)
+            self.trace.all_nodes.change(number, name=text, named_by=BY_USER)
 
     # Writing it down --------------------------------------------------------------------------------------------------
 
     def _event(
         self,
+        calls: Calls,
         kind: str,
         where: Place,
         node: int | None = None,
@@ -237,97 +244,96 @@ class Recorder(Listener):
         position: int | None = None,
     ) -> int:
         """Note an event, and give its index; a node that it is about has `data` from then on, if any is given."""
-        calls, events = self._here.calls, self.trace.events
-        value = nbytes = None
-        if data is not None and node is not None:
-            value, nbytes = self.trace.ring.add(data)
-            if value is not None:
-                self._stamps[node] = stamp(data)
-        module = calls.open[-1][0] if calls.open else ""
-        walk = calls.walks[-1] if calls.walks else None
-        at, flat = events.number_of(where), events.flat
-        flat += (kind, at, node, op, inputs, value, seconds, nbytes, share, consumer, position, walk, module, what)
+        value, nbytes = (None, None) if data is None or node is None else self._keep(node, data)
+        calls.shared, walk, module, flat = None, calls.walk, calls.module, self.trace.events.flat
+        flat += (kind, where, node, op, inputs, value, seconds, nbytes, share, consumer, position, walk, module, what)
         return len(flat) // WIDTH - 1
 
-    def _node(self, node: Value, op: Any, inputs: tuple[int, ...], where: Place) -> Node:
-        """The record of a node that is made in the recording, or of one that was lazy when it began."""
-        return self.trace.known(node) or self._new(node, type(op).__name__, attributes(op), inputs, where)
+    def _keep(self, number: int, data: Any) -> tuple[int | None, int | None]:
+        """Keep the data of a node, and give the number and the bytes of the value; None if it has no elements."""
+        value, nbytes = self.trace.ring.add(data)
+        if value is not None:
+            self._stamps[number] = data._view.stamp if type(data) is VIEWABLE else stamp(data)
+        return value, nbytes
 
-    def _inputs(self, inputs: tuple[Value, ...], where: Place) -> tuple[int, ...]:
+    def _inputs(self, inputs: tuple[Value, ...], where: Place, calls: Calls) -> tuple[int, ...]:
         """The numbers of nodes that are used; data that was written in place since it was last seen is noted."""
-        numbers, stamps = [], self._stamps
+        numbers, number_of, stamps = [], self._number_of, self._stamps
         for x in inputs:
-            number, data = self._seen(x, where).number, x.cached_data
-            if number in stamps and data is not None and not _is_stale(data) and stamp(data) != stamps[number]:
-                self._event("written", where, number, data=data)
+            number, data = number_of(id(x)) or self._seen(x, where, calls), x.cached_data
+            if data is not None and number in stamps:
+                now = data._view.stamp if type(data) is VIEWABLE else stamp(data)
+                if now != stamps[number] and not _is_stale(data):
+                    self._event(calls, "written", where, number, data=data)
             numbers.append(number)
         return tuple(numbers)
 
-    def _seen(self, node: Value, where: Place, data: Any = _PRESENT) -> Node:
-        """The record of a node; one that was not known was there before, and so was what it was made from.
+    def _seen(self, node: Value, where: Place, calls: Calls, data: Any = _PRESENT) -> int:
+        """The number of a node; one that was not known was there before, and so was what it was made from.
 
         Then it may have had other `data` than now.
         """
-        known = self.trace.known(node)
+        known = self._number_of(id(node))
         if known is not None:
             return known
         if node.inputs:
             for x in inputs_first([node], self.trace):
                 if x is not node and x not in self.trace:
-                    self._appeared(x, where, x.cached_data)
-        return self._appeared(node, where, node.cached_data if data is _PRESENT else data)
+                    self._appeared(x, where, calls, x.cached_data)
+        return self._appeared(node, where, calls, node.cached_data if data is _PRESENT else data)
 
-    def _appeared(self, node: Value, where: Place, data: Any) -> Node:
-        op = "" if node.op is None else type(node.op).__name__
-        inputs = tuple(self.trace.node(x).number for x in node.inputs)
-        record = self._new(node, op, attributes(node.op), inputs, where)
-        self._event("seen", where, record.number, data=data)
-        if record.kind == "Parameter" and not record.name and self._here.calls.open:
-            self._name_by_path(self._here.calls.outermost())  # it was put into the module since
-        return record
+    def _appeared(self, node: Value, where: Place, calls: Calls, data: Any) -> int:
+        numbers = self.trace.numbers
+        number = self._new(node, node.op, tuple(numbers[id(x)] for x in node.inputs), where, calls)
+        self._event(calls, "seen", where, number, data=data)
+        if calls.open and type(node).__name__ == "Parameter" and not self.trace.node(number).name:
+            self._name_by_path(calls.outermost(), calls)  # it was put into the module since
+        return number
 
-    def _new(self, node: Value, op: str, attributes: str, inputs: tuple[int, ...], where: Place) -> Node:
-        shape, dtype = _shape_and_dtype(node)
-        number = len(self.trace.all_nodes) + 1
-        opened = self._here.calls.open
-        module = opened[-1][0] if opened else ""
-        kind = type(node).__name__
-        name = given_name(node)
-        since, by = len(self.trace.events), BY_USER if name else 0
-        of_node = node.requires_grad, module, name, since, by
-        record = Node(number, kind, op, attributes, inputs, shape, dtype, where, False, *of_node)
-        self.trace.add(node, record)
-        return record
+    def _new(
+        self, node: Value, op: Op | None, inputs: tuple[int, ...], where: Place, calls: Calls, made: bool = False
+    ) -> int:
+        """Note a node that was not known, and give its number."""
+        trace, name = self.trace, given_name(node)
+        kind, of, held = type(node).__name__, "" if op is None else type(op).__name__, attributes(op)
+        form = node.cached_data
+        shape, dtype = (form.shape, form.dtype) if type(form) is VIEWABLE else _shape_and_dtype(node)
+        module, grad, since = calls.module, node.requires_grad, len(trace.events.flat) // WIDTH
+        by, reference = BY_USER if name else 0, Reference(node, trace.forget)
+        reference.key = key = id(node)
+        flat = trace.all_nodes.flat
+        flat += (kind, of, held, inputs, shape, dtype, where, made, grad, module, name, since, by, 0, reference)
+        number = trace.numbers[key] = len(flat) // NODE_WIDTH
+        return number
 
     # Names ------------------------------------------------------------------------------------------------------------
 
-    def _name_by_assignment(self, record: Node, where: Place) -> None:
-        if id(where) in self._nameless:
-            return
-        found, within = assigned(sys._getframe(1))
+    def _name_by_assignment(self, number: int, where: Place, calls: Calls) -> None:
+        if where.user == calls.walker:
+            return  # nobody names what the library makes on its way back
+        found: Assigned | None
+        if id(where) in self._assigned:
+            _, found = self._assigned[id(where)]
+        else:
+            found, within = assigned(sys._getframe(1))
+            if within:  # whoever called what is there, it is so
+                self._assigned[id(where)] = where, found
         if found is None:
-            if within:
-                self._nameless[id(where)] = where
-        elif found.certain:
-            self._name(record, found.name)
-        elif self._here.calls.open:
-            self._here.calls.candidates[found.where] = record, found.name
+            return
+        if found.certain:
+            self.trace.name(number, found.name, BY_ASSIGNMENT)
+        elif calls.open:
+            calls.candidates[found.where] = number, found.name
 
-    def _name(self, record: Node, name: str) -> None:
-        """Give the name of a variable, unless a better one is there."""
-        if record.named_by <= BY_ASSIGNMENT:
-            record.name, record.named_by, record.named_at = name, BY_ASSIGNMENT, len(self.trace.events) - 1
-
-    def _name_by_path(self, module: Any) -> None:
+    def _name_by_path(self, module: Any, calls: Calls) -> None:
         """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""
-        where = self._here.calls.place()
-        self._here.calls.paths = {id(m): path for path, m in module.named_modules()}
-        self._here.calls.parts[module] = self._here.calls.paths
+        where = calls.place()
+        calls.paths = calls.parts[module] = {id(m): path for path, m in module.named_modules()}
         for path, tensor in [*module.named_parameters(), *module.named_buffers()]:
-            record = self._seen(tensor, where)
+            record = self.trace.node(self._seen(tensor, where, calls))
             deeper = record.named_by == BY_MODULE and path.count(".") > record.name.count(".")
             if record.named_by < BY_MODULE or deeper:
-                record.name, record.named_by = path, BY_MODULE
+                self.trace.all_nodes.change(record.number, name=path, named_by=BY_MODULE)
 
 
 def _is_stale(data: Any) -> bool:
@@ -338,8 +344,6 @@ def _is_stale(data: Any) -> bool:
 def _shape_and_dtype(node: Value) -> tuple[tuple[Any, ...], str]:
     """As far as they are known without computing."""
     form: Any = node.recorded_spec if node.cached_data is None else node.cached_data
-    if type(form) is NDArray and BACKEND == "nd":
-        return form.shape, form.dtype
     if form is None:
         return (), ""
     if hasattr(form, "shape"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from ..places import Place
 
@@ -103,80 +103,6 @@ class Event:
         return f"{self.kind} {number or self.what}".replace("_", " ")
 
 
-#: The fields of an event in `Events.flat`: those of `Event` without the index, and with the number of the place.
-KIND, PLACE, NODE, INPUTS, VALUE, CONSUMER = 0, 1, 2, 4, 5, 9
-WIDTH = len(Event.__slots__) - 1
-
-
-class Events(Sequence[Event]):
-    """The events of a recording, in order.
-
-    They are kept in one flat list, `WIDTH` entries each, and become an `Event` when somebody looks: many thousand
-    objects would cost the program more for the garbage collector than for writing them down.
-    """
-
-    def __init__(self) -> None:
-        self.flat: list[Any] = []
-        self.places: list[Place] = []
-        self._numbers: dict[int, int] = {}  # of places, by identity
-
-    def number_of(self, place: Place) -> int:
-        """The number that stands for a place."""
-        number = self._numbers.get(id(place))
-        if number is None:
-            number = self._numbers[id(place)] = len(self.places)
-            self.places.append(place)
-        return number
-
-    def place_at(self, index: int) -> Place:
-        """Where an event happened."""
-        return self.places[self.flat[index * WIDTH + PLACE]]  # type: ignore[no-any-return]
-
-    def take(self, event: Event) -> None:
-        """Append an event."""
-        rest = (getattr(event, name) for name in Event.__slots__[3:])
-        self.flat += (event.kind, self.number_of(event.place), *rest)
-
-    def move(self, index: int, place: Place) -> None:
-        """Say of an event that it happened elsewhere."""
-        self.flat[index * WIDTH + PLACE] = self.number_of(place)
-
-    def about(self, kind: str, node: int) -> list[int]:
-        """The indices of the events of a kind about a node."""
-        told = zip(self.flat[KIND::WIDTH], self.flat[NODE::WIDTH])
-        return [index for index, (of, about) in enumerate(told) if about == node and of == kind]
-
-    def _event(self, index: int) -> Event:
-        kind, place, *rest = self.flat[index * WIDTH : (index + 1) * WIDTH]
-        return Event(index, kind, self.places[place], *rest)
-
-    def __len__(self) -> int:
-        return len(self.flat) // WIDTH
-
-    @overload
-    def __getitem__(self, index: int) -> Event: ...
-    @overload
-    def __getitem__(self, index: slice) -> Listing: ...
-    def __getitem__(self, index: int | slice) -> Event | Listing:
-        if isinstance(index, slice):
-            return Listing(map(self._event, range(*index.indices(len(self)))))
-        return self._event(range(len(self))[index])
-
-    def __iter__(self) -> Iterator[Event]:
-        return map(self._event, range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __str__(self) -> str:
-        return str(Listing(self))
-
-    def __repr__(self) -> str:
-        return repr(Listing(self))
-
-
 @dataclass(slots=True, repr=False)
 class Node:
     """A node of the graph as it was recorded.
@@ -198,7 +124,7 @@ class Node:
     place : Place
         Where it was made, or, if it was there before, where it first appeared.
     made : bool
-        Whether it was made during the recording.
+        Whether it was made in the recording.
     requires_grad : bool
     module : str
         The path of the module within which it was made.
@@ -241,6 +167,101 @@ class Node:
         if not self.op:
             return self.kind
         return f"{self.op}({', '.join([*(f'#{i}' for i in self.inputs), *filter(None, [self.attributes])])})"
+
+
+R = TypeVar("R", Event, Node)
+
+
+class Records(Sequence[R]):
+    """The events of a recording, or its nodes, in order.
+
+    Kept in one flat list, `width` entries each, they become an `Event` or a `Node` when somebody looks: many thousand
+    objects would cost the program more for the garbage collector than for writing them down. What is looked at is a
+    copy.
+    """
+
+    def __init__(self, of: type[R], first: int) -> None:
+        self.flat: list[Any] = []
+        self._of: type[R] = of
+        self._first = first
+        self.width = len(of.__slots__) - 1  # but for its number, which is `first` and so on
+
+    def take(self, record: R) -> None:
+        """Append a record."""
+        self.flat += (getattr(record, name) for name in self._of.__slots__[1:])
+
+    def _at(self, index: int) -> R:
+        row = self.flat[index * self.width : (index + 1) * self.width]
+        record: R = self._of(index + self._first, *row)
+        return record
+
+    def __len__(self) -> int:
+        return len(self.flat) // self.width
+
+    @overload
+    def __getitem__(self, index: int) -> R: ...
+    @overload
+    def __getitem__(self, index: slice) -> Listing: ...
+    def __getitem__(self, index: int | slice) -> R | Listing:
+        if isinstance(index, slice):
+            return Listing(map(self._at, range(*index.indices(len(self)))))
+        return self._at(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[R]:
+        return map(self._at, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return str(Listing(self))
+
+    def __repr__(self) -> str:
+        return repr(Listing(self))
+
+
+#: The entries of an event: those of `Event` without the index.
+KIND, PLACE, NODE, VALUE = 0, 1, 2, 5
+WIDTH = len(Event.__slots__) - 1
+
+
+class Events(Records[Event]):
+    """The events of a recording, by index from 0."""
+
+    def __init__(self) -> None:
+        super().__init__(Event, 0)
+
+    def place_at(self, index: int) -> Place:
+        """Where an event happened."""
+        return self.flat[index * WIDTH + PLACE]  # type: ignore[no-any-return]
+
+    def move(self, index: int, place: Place) -> None:
+        """Say of an event that it happened elsewhere."""
+        self.flat[index * WIDTH + PLACE] = place
+
+    def about(self, kind: str, node: int) -> list[int]:
+        """The indices of the events of a kind about a node."""
+        told = zip(self.flat[KIND::WIDTH], self.flat[NODE::WIDTH])
+        return [index for index, (of, about) in enumerate(told) if about == node and of == kind]
+
+
+#: The entries of a node: those of `Node` without the number; counted from behind, since numbers begin at 1.
+NODE_WIDTH = len(Node.__slots__) - 1
+NAME, NAMED_BY, NAMED_AT = (Node.__slots__.index(x) - len(Node.__slots__) for x in ("name", "named_by", "named_at"))
+
+
+class Nodes(Records[Node]):
+    """The nodes of a recording, by number from 1."""
+
+    def __init__(self) -> None:
+        super().__init__(Node, 1)
+
+    def change(self, number: int, **fields: Any) -> None:
+        """Change what is known of a node."""
+        for name, value in fields.items():
+            self.flat[number * NODE_WIDTH + Node.__slots__.index(name) - len(Node.__slots__)] = value
 
 
 class Listing(list[Any]):

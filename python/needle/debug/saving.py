@@ -99,7 +99,7 @@ def _read(document: dict[str, Any]) -> Trace:
         value, statistics = _value_read(written)
         trace.ring.add_known(value, statistics)
     for number, written in enumerate(document["nodes"], 1):
-        trace.all_nodes.append(Node(**_defaults(written, lines), number=number))
+        trace.all_nodes.take(Node(**_defaults(written, lines), number=number))
     for index, written in enumerate(document["events"]):
         event = Event(**_defaults(written, lines), index=index)
         _check(event, trace)

@@ -17,7 +17,7 @@ from ..listening import listeners
 from ..places import Place
 from .breakpoints import Breakpoint, Condition, conditions_of, of_node
 from .recorder import Recorder
-from .records import Event, Node
+from .records import Event
 from .trace import Trace
 
 
@@ -147,11 +147,17 @@ class Stepper(Recorder):
         self.look(events, Calculated(node, op, inputs))
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
-        """Record it; stop if it was made before: in eager mode, making follows at once, and both are one step."""
+        """Record it; stop."""
         with self._lock:
-            was_there = node in self.trace
             super().computed(node, op, inputs, seconds)
-            events = self.take() if was_there else []
+            events = self.take()
+        self.look(events, Calculated(node, op, inputs))
+
+    def computed_and_made(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
+        """Record both; stop: they are one step."""
+        with self._lock:
+            super().computed_and_made(node, op, inputs, seconds)
+            events = self.take()
         self.look(events, Calculated(node, op, inputs))
 
     share = _then_stop(Recorder.share)
@@ -264,9 +270,11 @@ class Stepper(Recorder):
         made = bool(following) and following[0].kind == "made" and following[0].node == event.node
         return event.kind == "computed" and made
 
-    def appeared(self, node: Value, where: Place) -> Node:
-        """Take in a node that is there, and what it was made from."""
-        return self._seen(node, where)
+    def appeared(self, node: Value, where: Place, name: str = "") -> None:
+        """Take in a node that is there, and what it was made from; it may get a name, if it has none."""
+        number = self._seen(node, where, self._here.calls)
+        if name and not self.trace.node(number).name:
+            self.trace.all_nodes.change(number, name=name)
 
     # Going ------------------------------------------------------------------------------------------------------------
 

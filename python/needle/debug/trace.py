@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,36 @@ import numpy as np
 from ..autograd import Value
 from ..backend_selection import NDArray
 from ..places import Line
-from .records import NODE, VALUE, WIDTH, Events, Listing, Node, cut, shortened
+from .records import (
+    NAME,
+    NAMED_AT,
+    NAMED_BY,
+    NODE,
+    NODE_WIDTH,
+    VALUE,
+    WIDTH,
+    Events,
+    Listing,
+    Node,
+    Nodes,
+    cut,
+    shortened,
+)
 from .values import Ring, Statistics, bytes_of
 
 if TYPE_CHECKING:
     from .comparing import Difference
+
+
+class Reference(weakref.ref[Value]):
+    """A weak reference that knows the id of what it referred to."""
+
+    __slots__ = ("key",)
+    key: int
+
+
+def _forget(numbers: dict[int, int], reference: Reference) -> None:
+    del numbers[reference.key]
 
 
 class Trace:
@@ -28,34 +54,36 @@ class Trace:
     ----------
     events : sequence of Event
         Everything, in order.
-    all_nodes : list of Node
+    all_nodes : sequence of Node
         All nodes, by number from 1.
     """
 
     def __init__(self, keep: int) -> None:
         self.events = Events()
-        self.all_nodes: list[Node] = Listing()
+        self.all_nodes = Nodes()
         self.ring = Ring(keep)
         self._valued: dict[int, list[tuple[int, int]]] = {}
         self._valued_up_to = 0
         self.texts: dict[Line, str] = {}  # the source of lines, where it was saved with the recording
         self.saved_memory: list[Usage] | None = None
-        self._known: dict[int, Node] = {}  # by the id of the node, which `Node.ref` confirms
+        self.numbers: dict[int, int] = {}  # of the nodes that live, by id
+        self.forget = partial(_forget, self.numbers)  # what a `Reference` to a node does when that dies
 
     def __contains__(self, node: object) -> bool:
         """Whether a living node occurs in the recording."""
-        return self.known(node) is not None
+        return id(node) in self.numbers
 
     def known(self, node: object) -> Node | None:
         """The record of a living node; None if the recording has none."""
-        record = self._known.get(id(node))
-        return record if record is not None and record.ref is not None and record.ref() is node else None
+        number = self.numbers.get(id(node))
+        return None if number is None else self.all_nodes[number - 1]
 
-    def add(self, node: Value, record: Node) -> None:
-        """Take in a node that appears."""
-        record.ref = weakref.ref(node)
-        self.all_nodes.append(record)
-        self._known[id(node)] = record
+    def name(self, number: int, name: str, by: int) -> None:
+        """Give a node a name, by the latest event, unless it has a better one."""
+        flat, behind = self.all_nodes.flat, number * NODE_WIDTH
+        if flat[behind + NAMED_BY] <= by:
+            flat[behind + NAME], flat[behind + NAMED_BY] = name, by
+            flat[behind + NAMED_AT] = len(self.events.flat) // WIDTH - 1
 
     # Which nodes and events -------------------------------------------------------------------------------------------
 

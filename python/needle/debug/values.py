@@ -103,12 +103,16 @@ def bytes_of(data: Any) -> int:
     return int(prod(data.shape)) * np.dtype(str(data.dtype)).itemsize
 
 
+#: The type of arrays of which a view can be kept; None where there is none.
+VIEWABLE = NDArray if BACKEND == "nd" else None
+
+
 def _viewed(array: Any) -> tuple[Any, int, int]:
     """An array as it is kept, its bytes, and the address of the buffer that it is a view of; 0 if it is a copy.
 
     Needle's arrays are not copied, but viewed, unless the buffer is much larger than the array, or somebody else's.
     """
-    if BACKEND == "nd" and type(array) is NDArray:
+    if type(array) is VIEWABLE:
         view = array._view
         buffer, nbytes = view.handle, view.nbytes
         if buffer.nbytes <= 2 * nbytes and not buffer.borrowed:
@@ -148,25 +152,31 @@ class Ring:
 
     def add(self, data: Any) -> tuple[int | None, int | None]:
         """Keep the data of a node as it is now; give its number and its bytes; None if it has no elements."""
-        slot = len(self._kept)
         if type(data) is tuple:
-            parts = [_viewed(array) for array in data]
-            if any(part[0] is None for part in parts):
-                return None, None
-            kept: Any = tuple(part[0] for part in parts)
-            nbytes = sum(part[1] for part in parts)
-            for part in parts:
-                self._note_view(part[2], slot)
-        else:
-            kept, nbytes, address = _viewed(data)
-            if kept is None:
-                return None, None
-            if address and self._views.setdefault(address, slot) != slot:
-                self._note_view(address, slot)
-        self._kept.append(kept)
-        self.used += nbytes
-        while self.used > self.limit:
+            return self._add_tuple(data)
+        kept, nbytes, address = _viewed(data)
+        if kept is None:
+            return None, None
+        all_kept = self._kept
+        slot = len(all_kept)
+        all_kept.append(kept)
+        if address and self._views.setdefault(address, slot) != slot:
+            self._note_view(address, slot)
+        self.used = used = self.used + nbytes
+        if used > self.limit:
             self._drop_oldest()
+        return slot, nbytes
+
+    def _add_tuple(self, data: tuple[Any, ...]) -> tuple[int | None, int | None]:
+        parts = [_viewed(array) for array in data]
+        if any(part[0] is None for part in parts):
+            return None, None
+        slot, nbytes = len(self._kept), sum(part[1] for part in parts)
+        for part in parts:
+            self._note_view(part[2], slot)
+        self._kept.append(tuple(part[0] for part in parts))
+        self.used += nbytes
+        self._drop_oldest()
         return slot, nbytes
 
     def add_known(self, value: Any, statistics: Statistics) -> None:
@@ -214,8 +224,12 @@ class Ring:
             self._views[address] = (*_listed(self._views.get(address, ())), slot)
 
     def _drop_oldest(self) -> None:
-        """Let the arrays of the oldest value go; what is known of them stays."""
-        slot, self._oldest = self._oldest, self._oldest + 1
+        """Let the arrays of the oldest values go until the others fit; what is known of them stays."""
+        while self.used > self.limit:
+            self._drop(self._oldest)
+            self._oldest += 1
+
+    def _drop(self, slot: int) -> None:
         kept = self._kept[slot]
         if kept is None:
             return

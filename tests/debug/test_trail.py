@@ -1,0 +1,132 @@
+"""Where a program is, as the extension tells it apart: the same places as those found by looking at all frames."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import needle as ndl
+from apps.mlp_resnet import MLPResNet
+from needle import nn
+from needle.debug import calls
+from needle.places import SORTED, is_users
+from tests.autograd.graphs import nd_only, tensor
+from tests.debug.test_record import Cube
+
+pytestmark = nd_only
+
+
+def trail_from(door: Any = None, passed: Any = (), end: Any = None, codes: tuple[Any, ...] = SORTED) -> bytes:
+    return calls.trail(door, passed, end, *codes)
+
+
+class Both(nn.Module):
+    """A module of a user's, with modules of the library's and an op of the user's within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = MLPResNet(4, hidden_dim=3, num_blocks=1, num_classes=2)
+
+    def forward(self, x: Any) -> Any:
+        y = self.inner(x)
+        return Cube()(y) + (y if y.shape[0] > 1 else y * 2)
+
+
+def program() -> None:
+    """A bit of everything that is announced, in two threads."""
+    np.random.seed(0)
+    model = Both()
+    optimizer = ndl.optim.Adam(model.parameters())
+    for batch in (3, 3, 2):
+        x = tensor(np.ones((batch, 4)), requires_grad=False)
+        loss = nn.SoftmaxLoss()(model(x), tensor(np.zeros(batch), requires_grad=False))
+        loss.backward(create_graph=batch == 2)
+        optimizer.step()
+    ndl.func.vmap(ndl.func.grad(lambda x: (x * x).sum()))(tensor([[1.0, 2.0], [3.0, 4.0]]))
+    with ndl.lazy_mode():
+        lazy = ndl.exp(tensor([1.0]))
+    ndl.debug.name(lazy, "lazy")
+    lazy.numpy()
+    worker = threading.Thread(target=lambda: model(x).sum().backward())
+    worker.start()
+    worker.join()
+    with pytest.raises(ValueError):
+        tensor([1.0, 2.0]) @ tensor([1.0, 2.0, 3.0])
+
+
+def test_a_recording_has_the_same_places_without_it(monkeypatch):
+    assert calls.trail is not None
+    with ndl.debug.record() as with_it:
+        program()
+    monkeypatch.setattr(calls, "trail", None)
+    with ndl.debug.record() as without:
+        program()
+    assert len(with_it.events) == len(without.events) > 500
+    for event, other in zip(with_it.events, without.events):
+        assert (event.kind, event.place) == (other.kind, other.place)
+    assert {str(event.place)[:13] for event in with_it.events} == {"test_trail.py", "test_record.p"}
+    assert [node.name for node in with_it.all_nodes] == [node.name for node in without.all_nodes]
+
+
+def test_what_becomes_the_users_ends_the_ways_that_go_through_it():
+    code = """
+import needle as ndl
+from needle.places import count_as_users
+def step(): (ndl.Tensor([1.0]) * 2).backward()
+with ndl.debug.record() as trace:
+    step()
+    count_as_users("ops/elementwise.py", "MulScalar.gradient")
+    step()
+print(*[e.place for e in trace.events if e.op == "MulScalar" and e.kind == "computed"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, its_gradient, second, gradient_now = done.stdout.split()
+    assert (first, its_gradient, second) == ("<string>:4",) * 3 and gradient_now.startswith("elementwise.py:")
+
+
+def test_a_trail_is_the_same_at_the_same_instructions_and_no_other():
+    def asked() -> bytes:
+        return trail_from(asked.__code__)
+
+    a, b = asked(), asked()
+    again = [asked() for _ in range(2)]
+    assert a != b and again[0] == again[1] and again[0] not in (a, b)
+
+
+def test_it_begins_behind_the_door_and_ends_at_a_frame_or_at_the_users():
+    here = sys._getframe().f_code
+    library = {id(here), id(trail_from.__code__)}
+
+    def asked(codes: tuple[Any, ...], end: Any = None, door: Any = None, passed: Any = ()) -> int:
+        return len(trail_from(door, passed, end, codes)) // np.dtype("p").itemsize
+
+    library.add(id(asked.__code__))
+    of_frame, flag = 2, 1
+    assert asked((set(), set(), is_users)) == of_frame + flag  # the first is the user's
+    assert asked((library, set(), lambda code: True)) == 4 * of_frame + flag  # the fourth called this test
+    assert asked((library, {id(here)}, is_users), end=sys._getframe()) == 2 * of_frame + flag
+    assert asked((library, set(), lambda code: True), door=asked.__code__) == 2 * of_frame + flag
+    assert asked((library, set(), lambda code: True), door=trail_from.__code__) == 3 * of_frame + flag
+    passed = (asked.__code__, here)
+    assert asked((library, set(), lambda code: True), door=trail_from.__code__, passed=passed) == of_frame + flag
+
+
+def test_what_it_cannot_use_is_said():
+    with pytest.raises(TypeError, match="must be a tuple"):
+        trail_from(passed=[])
+    with pytest.raises(TypeError, match="must be sets"):
+        trail_from(codes=([], set(), is_users))
+    with pytest.raises(TypeError, match="takes 6 positional arguments"):
+        calls.trail(None)
+
+    def fails(code: Any) -> bool:
+        raise LookupError("no")
+
+    with pytest.raises(LookupError, match="no"):
+        trail_from(codes=(set(), set(), fails))
