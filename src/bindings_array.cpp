@@ -352,6 +352,14 @@ PyObject* view_summary(PyObject* self, PyObject*) {
   });
 }
 
+PyObject* view_footprint(PyObject* self, PyObject*) {
+  const View& view = as_view(self)->view;
+  const std::size_t nbytes = static_cast<std::size_t>(view.size()) * item_size(view.dtype());
+  if (view.array->borrowed() || view.array->nbytes() > 2 * nbytes) Py_RETURN_NONE;
+  return Py_BuildValue("(nK)", static_cast<Py_ssize_t>(nbytes),
+                       static_cast<unsigned long long>(view.array->ptr()));
+}
+
 PyObject* view_repr(PyObject* self) {
   return guarded([&] {
     const View& view = as_view(self)->view;
@@ -369,6 +377,10 @@ PyMethodDef view_methods[] = {
      "alloc(shape, dtype='float32')\n--\n\nA compact (row-major) view of a new buffer."},
     {"as_numpy", view_as_numpy, METH_NOARGS,
      "A read-only NumPy array over the same memory, which it keeps alive. No copy."},
+    {"footprint", view_footprint, METH_NOARGS,
+     "Its bytes, and the address of its buffer; None if that is somebody else's, or more than "
+     "twice "
+     "as large."},
     {"summary", view_summary, METH_NOARGS,
      "Minimum, maximum, mean, zeros and size; None unless all are finite float32."},
     {nullptr, nullptr, 0, nullptr}};

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def attributes(op: Any) -> str:
     """The attributes of an op, each in a word: ``axes=(1,), keepdims=False``."""
+    if type(op).__init__ is object.__init__:  # most have none; asking an object for its dict makes one
+        return ""
     held = getattr(op, "__dict__", None)
     return ", ".join([f"{name}={word(value)}" for name, value in held.items()]) if held else ""
 

@@ -26,7 +26,7 @@ def test_every_device_offers_every_kernel(name):
     assert missing == (list(spec.FUSED) if name == "minimal" else [])
     array, view = device.Array(6, "int32"), device.View.alloc((2, 3))
     assert not [name for name in ("size", "dtype", "nbytes", "version", "ptr", "borrow") if not hasattr(array, name)]
-    attributes = ("handle", "shape", "strides", "offset", "dtype", "version", "stamp", "as_numpy")
+    attributes = ("handle", "shape", "strides", "offset", "dtype", "version", "stamp", "as_numpy", "footprint")
     assert not [name for name in attributes if not hasattr(view, name)]
 
 

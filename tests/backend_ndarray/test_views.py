@@ -333,3 +333,15 @@ def test_a_view_that_is_not_all_finite_float32_is_not_summed_up(device: nd.Devic
     many = np.ones(3000)
     many[1717] = np.nan
     assert nd.array(many, device=device)._view.summary() is None
+
+
+def test_the_footprint_of_a_view_is_its_memory_if_that_is_its_own(device):
+    x = nd.array(np.arange(12.0), device=device).reshape((3, 4))
+    buffer = x._view.handle
+    for view in (x, x.permute((1, 0)), x[1:]):
+        assert view._view.footprint() == (4 * view.size, buffer.ptr())
+    assert x[:1]._view.footprint() is None  # less than half of its buffer
+    assert nd.array(np.arange(3), dtype="int64", device=device)._view.footprint()[0] == 24
+    module = device.module
+    own = module.Array.borrow(np.arange(4, dtype="int32"))
+    assert module.View(own, (4,), (1,)).footprint() is None  # somebody else's

@@ -133,6 +133,11 @@ class View:
         array.flags.writeable = False
         return array
 
+    def footprint(self) -> tuple[int, int] | None:
+        """Return its bytes, and the address of its buffer; None if that is somebody else's, or over twice as large."""
+        buffer, nbytes = self.handle, self.nbytes
+        return None if buffer.borrowed or buffer.nbytes > 2 * nbytes else (nbytes, buffer.ptr())
+
     def summary(self) -> tuple[float, float, float, int, int] | None:
         """Return minimum, maximum, mean, zeros and size; None unless all are finite float32."""
         values = self.as_numpy()

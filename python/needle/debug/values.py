@@ -113,10 +113,9 @@ def _viewed(array: Any) -> tuple[Any, int, int]:
     Needle's arrays are not copied, but viewed, unless the buffer is much larger than the array, or somebody else's.
     """
     if type(array) is VIEWABLE:
-        view = array._view
-        buffer, nbytes = view.handle, view.nbytes
-        if buffer.nbytes <= 2 * nbytes and not buffer.borrowed:
-            return view, nbytes, buffer.ptr()
+        footprint = array._view.footprint()
+        if footprint is not None:
+            return array._view, *footprint
     copy = copied(array)
     if copy is None:
         return None, 0, 0
