@@ -1,4 +1,4 @@
-"""E[x^2] - E[x]^2, which loses all digits where the mean is large."""
+"""The formulas as they stand in textbooks, each quantity with a name of its own."""
 
 from needle import ops
 
@@ -10,7 +10,7 @@ class BatchNorm1d:
         if self.training:
             mean = ops.mean(x, axes=0)
             centered = x - mean
-            var = ops.mean(x * x, axes=0) - mean * mean
+            var = ops.mean(centered * centered, axes=0)
             self._follow(self.running_mean, mean)
             self._follow(self.running_var, var)
         else:

@@ -1,4 +1,4 @@
-"""A bias is made, whether it is wanted or not."""
+"""The formulas as they stand in textbooks, each quantity with a name of its own."""
 
 from needle import init
 from needle.nn import Parameter
@@ -11,5 +11,7 @@ class Linear:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(init.kaiming_uniform(in_features, out_features, device=device, dtype=dtype))
-        row = (1, out_features)
-        self.bias = Parameter(init.kaiming_uniform(out_features, 1, shape=row, device=device, dtype=dtype))
+        self.bias = None
+        if bias:
+            row = init.kaiming_uniform(out_features, 1, shape=(1, out_features), device=device, dtype=dtype)
+            self.bias = Parameter(row)
