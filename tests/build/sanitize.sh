@@ -16,6 +16,7 @@ build() {
 echo "== address and undefined behaviour"
 build asan address,undefined ndarray_backend_cpu
 # Python itself is not instrumented: the sanitizers' libraries, and the one that throws exceptions, are loaded first.
+# A `new` that finds no memory ends an instrumented process, so that test of cpu_simple(), which uses it, is left out.
 # Python's own leaks are not ours, and a request for too much memory must fail, not end the process.
 preload=""
 for library in libasan.so libubsan.so libstdc++.so; do
@@ -25,7 +26,8 @@ LD_PRELOAD="$preload" \
   ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
   UBSAN_OPTIONS=print_stacktrace=1 \
   NEEDLE_EXTENSION="$(ls "$PWD"/build/asan/ndarray_backend_cpu*.so)" PYTEST_ADDOPTS="-p tests.build.other_extension" \
-  "$python" -m pytest -q --numprocesses auto tests/backend_ndarray tests/compiled tests/data
+  "$python" -m pytest -q --numprocesses auto tests/backend_ndarray tests/compiled tests/data --deselect \
+  "tests/backend_ndarray/test_ndarray.py::TestMaking::test_of_more_memory_than_there_is_is_a_memory_error_and_the_process_lives_on[cpu_simple()]"
 
 echo "== threads"
 build tsan thread thread_check
