@@ -3,7 +3,6 @@
 #include <new>
 
 #include "bindings.h"
-#include "summary.h"
 
 namespace needle::bindings {
 
@@ -345,7 +344,7 @@ PyObject* view_summary(PyObject* self, PyObject*) {
     const View& view = as_view(self)->view;
     const std::int64_t size = view.size();
     if (view.dtype() != DType::kFloat32 || size == 0) Py_RETURN_NONE;
-    const Summary found = summarize(view);
+    const Summary found = kernels().summarize(view);
     if (!found.is_finite) Py_RETURN_NONE;
     return Py_BuildValue("(dddLL)", found.minimum, found.maximum, found.mean,
                          static_cast<long long>(found.zeros), static_cast<long long>(size));

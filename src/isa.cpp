@@ -30,7 +30,8 @@ Kernels kernels() {
           moments,
           sgd_plain,
           sgd,
-          adam};
+          adam,
+          summarize};
 }
 
 }  // namespace needle::NEEDLE_ISA

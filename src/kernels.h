@@ -7,6 +7,7 @@
 // `kernels()` gives the table chosen when the library was loaded.
 #pragma once
 
+#include "summary.h"
 #include "view.h"
 
 namespace needle {
@@ -80,6 +81,8 @@ struct Kernels {
               const View& new_u);
   void (*adam)(const View& w, const View& g, const View& m, const View& v, const AdamStep& step,
                const View& new_w, const View& new_m, const View& new_v);
+  // Of a view of float32 with at least one element; throws std::invalid_argument for other dtypes.
+  Summary (*summarize)(const View& a);
 };
 
 #ifdef NEEDLE_ISA
@@ -111,6 +114,7 @@ void sgd(const View& w, const View& g, const View& u, const SgdStep& step, const
          const View& new_u);
 void adam(const View& w, const View& g, const View& m, const View& v, const AdamStep& step,
           const View& new_w, const View& new_m, const View& new_v);
+Summary summarize(const View& a);
 }  // namespace NEEDLE_ISA
 #endif
 

@@ -1,9 +1,7 @@
-// Minimum, maximum, mean and zeros of a view in one pass: what a recording keeps of values.
+// What a recording keeps of a value.
 #pragma once
 
 #include <cstdint>
-
-#include "view.h"
 
 namespace needle {
 
@@ -15,8 +13,5 @@ struct Summary {
   double mean;
   std::int64_t zeros;
 };
-
-// Of a view of float32 with at least one element; throws std::invalid_argument for other dtypes.
-Summary summarize(const View& view);
 
 }  // namespace needle

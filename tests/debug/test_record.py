@@ -323,6 +323,37 @@ def test_only_the_newest_values_are_kept_and_statistics_of_all():
     assert (found.minimum, found.maximum, found.mean, found.nans, found.infs) == (None, None, None, 1, 99)
 
 
+def test_statistics_of_a_tuple_that_was_dropped_are_those_of_all_its_elements():
+    parts = [np.array([1.0, 0.0, -7.0], "float32"), np.array([[5.0, 0.5]], "float32")]
+    with ndl.debug.record(keep=0) as trace:
+        pair = ndl.make_tuple(*map(tensor, parts))
+    everything = np.concatenate([part.ravel() for part in parts])
+    with pytest.raises(LookupError, match="dropped"):
+        trace.value(pair)
+    found = trace.statistics(pair)
+    assert (found.minimum, found.maximum, found.zeros, found.nans, found.infs) == (-7, 5, 1, 0, 0)
+    assert (found.shape, found.dtype, found.size) == (((3,), (1, 2)), "float32", 5)
+    np.testing.assert_allclose(found.mean, everything.mean(), rtol=1e-6)
+
+
+def test_a_buffer_that_many_values_view_is_followed_until_the_last_is_dropped():
+    x = tensor(np.arange(6.0), requires_grad=False)
+    with ndl.debug.record(keep=100) as trace:
+        views = [x.reshape((2, 3)) for _ in range(8)]
+    kept = [view for view in views if trace.node(view).number and _is_kept(trace, view)]
+    assert 0 < len(kept) < len(views)
+    x.cached_data[0] = 9
+    for view in kept:
+        np.testing.assert_array_equal(trace.value(view), np.arange(6.0).reshape(2, 3))
+
+
+def _is_kept(trace: Any, view: Any) -> bool:
+    try:
+        return trace.value(view) is not None
+    except LookupError:
+        return False
+
+
 def test_a_value_cannot_be_changed_and_does_not_change():
     x = tensor([1.0])
     with ndl.debug.record() as trace:

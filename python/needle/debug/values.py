@@ -232,14 +232,12 @@ class Ring:
         kept = self._kept[slot]
         if kept is None:
             return
-        if type(kept) is tuple or isinstance(kept, np.ndarray):
-            self.statistics(slot)
-        elif slot not in self._statistics:
-            summary = kept.summary()
+        if slot not in self._statistics:
+            summary = _summary_of(kept)
             if summary is None:
                 self.statistics(slot)
             else:
-                self._summaries[slot] = (*summary, kept.shape, kept.dtype)
+                self._summaries[slot] = summary
         self._kept[slot] = None
         for part in _parts(kept):
             self.used -= part.nbytes
@@ -248,8 +246,25 @@ class Ring:
 
     def _forget(self, address: int, slot: int) -> None:
         slots = self._views.pop(address, slot)
-        if slots != slot:
-            self._views[address] = tuple(other for other in _listed(slots) if other != slot)
+        if isinstance(slots, tuple):
+            first = slots.index(slot) if slot in slots else len(slots)  # mostly 0, since the oldest go first
+            self._views[address] = slots[:first] + slots[first + 1 :]
+        elif slots != slot:
+            self._views[address] = slots
+
+
+def _summary_of(kept: Any) -> tuple[Any, ...] | None:
+    """What `_statistics_by` takes, if the device can tell it."""
+    if type(kept) is not tuple:
+        summary = None if isinstance(kept, np.ndarray) else kept.summary()
+        return None if summary is None else (*summary, kept.shape, kept.dtype)
+    parts = [_summary_of(part) for part in kept]
+    if not parts or None in parts:
+        return None
+    lows, highs, means, zeros, sizes, shapes, dtypes = zip(*parts)
+    size = sum(sizes)
+    mean = sum(mean * n for mean, n in zip(means, sizes)) / size
+    return min(lows), max(highs), mean, sum(zeros), size, shapes, dtypes[0]
 
 
 def _statistics_by(
