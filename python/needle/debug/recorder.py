@@ -127,8 +127,8 @@ class Recorder(Listener):
             by = by or self._seen(consumer, where, calls)
             receiver = number_of(id(node)) or self._seen(node, where, calls)
             given = None if share is None else number_of(id(share)) or self._seen(share, where, calls)
-            op = type(consumer.op).__name__
-            self._event(calls, "share", where, receiver, op, (), "", None, None, given, by, position)
+            flat, op, rest = self.trace.events.flat, type(consumer.op).__name__, (calls.walk, calls.module, "")
+            flat += ("share", where, receiver, op, (), None, None, None, given, by, position, *rest)
             calls.shared = by, where
 
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
@@ -239,14 +239,11 @@ class Recorder(Listener):
         what: str = "",
         data: Any = None,
         seconds: float | None = None,
-        share: int | None = None,
-        consumer: int | None = None,
-        position: int | None = None,
     ) -> int:
         """Note an event, and give its index; a node that it is about has `data` from then on, if any is given."""
         value, nbytes = (None, None) if data is None or node is None else self._keep(node, data)
         calls.shared, walk, module, flat = None, calls.walk, calls.module, self.trace.events.flat
-        flat += (kind, where, node, op, inputs, value, seconds, nbytes, share, consumer, position, walk, module, what)
+        flat += (kind, where, node, op, inputs, value, seconds, nbytes, None, None, None, walk, module, what)
         return len(flat) // WIDTH - 1
 
     def _keep(self, number: int, data: Any) -> tuple[int | None, int | None]:
