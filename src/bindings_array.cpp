@@ -377,9 +377,7 @@ PyMethodDef view_methods[] = {
     {"as_numpy", view_as_numpy, METH_NOARGS,
      "A read-only NumPy array over the same memory, which it keeps alive. No copy."},
     {"footprint", view_footprint, METH_NOARGS,
-     "Its bytes, and the address of its buffer; None if that is somebody else's, or more than "
-     "twice "
-     "as large."},
+     "Its bytes and its buffer's address; None if that is another's, or over twice as large."},
     {"summary", view_summary, METH_NOARGS,
      "Minimum, maximum, mean, zeros and size; None unless all are finite float32."},
     {nullptr, nullptr, 0, nullptr}};

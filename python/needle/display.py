@@ -14,30 +14,8 @@ if TYPE_CHECKING:
 
 def attributes(op: Any) -> str:
     """The attributes of an op, each in a word: ``axes=(1,), keepdims=False``."""
-    if type(op).__init__ is object.__init__:  # most have none; asking an object for its dict makes one
-        return ""
     held = getattr(op, "__dict__", None)
     return ", ".join([f"{name}={word(value)}" for name, value in held.items()]) if held else ""
-
-
-def kept_attributes(op: Any) -> tuple[Any, ...] | str:
-    """What `attributes` puts into words: names and values, to do that later if they are plain; else the words."""
-    if type(op).__init__ is object.__init__:
-        return ()
-    held = getattr(op, "__dict__", {})
-    for value in held.values():
-        kind = type(value)
-        if kind not in _PLAIN and (kind is not tuple or not _PLAIN.issuperset(map(type, value))):
-            return attributes(op)
-    return (*held, *held.values())
-
-
-def in_words(kept: tuple[Any, ...] | str) -> str:
-    """What `kept_attributes` gave, in words."""
-    if isinstance(kept, str):
-        return kept
-    half = len(kept) // 2
-    return ", ".join([f"{name}={word(value)}" for name, value in zip(kept[:half], kept[half:])])
 
 
 _PLAIN = frozenset((type(None), bool, int, float, complex))

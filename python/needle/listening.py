@@ -6,6 +6,7 @@ empty list where something could be announced. While somebody listens, compiled 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import get_ident
@@ -110,6 +111,8 @@ listeners: list[Listener] = []
 
 #: The threads that are telling listeners something at present.
 _telling: set[int] = set()
+if hasattr(os, "register_at_fork"):  # a child has none of the others, and may give their identities to new ones
+    os.register_at_fork(after_in_child=lambda: _telling.intersection_update({get_ident()}))
 
 
 def announce(event: str, *what: Any) -> None:

@@ -101,14 +101,18 @@ def is_users(code: CodeType) -> bool:
 
 
 #: How code is told to be the user's or the library's.
-SORTED = _library, _users, is_users
+WHOSE = _library, _users, is_users
 
 
 class Within(NamedTuple):
-    """What is known of the frames around: the place of `frame`, which waits for a call that has not returned yet."""
+    """What is known of the frames around: the place of `frame`, which waits for a call that has not returned yet.
+
+    And of the places within it, by what tells them apart.
+    """
 
     frame: FrameType | None
     place: Place | None
+    trails: dict[bytes, Place]
 
 
 def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: Within | None = None) -> Place:
@@ -120,7 +124,7 @@ def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: 
     first = frame = frame or sys._getframe(1)
     trail: list[object] = [without]
     library = _library
-    end, outside = within or (None, None)
+    end, outside, _ = within or (None, None, None)
     while frame is not end and frame is not None:
         key = id(frame.f_code)
         trail += key, frame.f_lasti

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from threading import get_ident
 from typing import Any
 
 import numpy as np
 import pytest
 
 import needle as ndl
+from needle import listening as door
 from needle import nn, optim
 from needle.listening import Listener, listeners, listening
 from tests.autograd.graphs import delicate_training_step, nd_only, tensor
@@ -166,3 +169,16 @@ def test_a_compiled_function_runs_as_it_is_while_somebody_listens():
         compiled(x)
     assert ("made", "Exp") in diary.events
     assert len(compiled.programs) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_child_of_fork_is_told_in_all_its_threads_whatever_the_parent_was_doing():
+    strangers = {get_ident() + 1, get_ident() + 2}
+    door._telling.update(strangers)
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(len(door._telling))
+        assert os.waitpid(child, 0)[1] == 0 and strangers <= door._telling
+    finally:
+        door._telling.difference_update(strangers)

@@ -14,14 +14,14 @@ import needle as ndl
 from apps.mlp_resnet import MLPResNet
 from needle import nn
 from needle.debug import calls
-from needle.places import SORTED, is_users
+from needle.places import WHOSE, is_users
 from tests.autograd.graphs import nd_only, tensor
 from tests.debug.test_record import Cube
 
 pytestmark = nd_only
 
 
-def trail_from(door: Any = None, passed: Any = (), end: Any = None, codes: tuple[Any, ...] = SORTED) -> bytes:
+def trail_from(door: Any = None, passed: Any = (), end: Any = None, codes: tuple[Any, ...] = WHOSE) -> bytes:
     return calls.trail(door, passed, end, *codes)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from .. import listening as door
 from ..autograd import TensorOp, Value
 from ..backend_selection import BACKEND
-from ..places import SORTED, Line, Place, Within, here
+from ..places import WHOSE, Line, Place, Within, here
 
 _WATCHING = (str(Path(__file__).parent), door.__file__)
 _ANNOUNCE = door.announce.__code__
@@ -66,10 +66,8 @@ class Calls:
         self.paths: dict[int, str] = {}
         self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
         self.candidates: dict[tuple[int, int], tuple[int, str]] = {}
-        self._around = [Within(None, None)]  # the frames of these calls and walks
-        self._known_here: dict[bytes, Place] = {}  # by their trails, places within the innermost of these
-        self._known: dict[int, tuple[Place | None, dict[bytes, Place]]]  # the same, by the identity of its own place
-        self._known = {id(None): (None, self._known_here)}
+        self._around = [Within(None, None, {})]  # the frames of these calls and walks
+        self._trails: dict[int, tuple[Place, dict[bytes, Place]]] = {}  # what is known within a place, by its identity
         self._walks: list[tuple[int | None, Line | None]] = []  # those around the innermost
 
     def place(self) -> Place:
@@ -80,10 +78,11 @@ class Calls:
         """
         if trail is None:
             return self._looked_at()
-        way = trail(_ANNOUNCE, _MAKING, self._around[-1].frame, *SORTED)
-        where = self._known_here.get(way)
+        within = self._around[-1]
+        way = trail(_ANNOUNCE, _MAKING, within.frame, *WHOSE)
+        where = within.trails.get(way)
         if where is None:
-            where = self._known_here[way] = self._looked_at()
+            where = within.trails[way] = self._looked_at()
         return where
 
     def _looked_at(self) -> Place:
@@ -103,7 +102,7 @@ class Calls:
         """The innermost call of a module has ended."""
         if self.open:
             self.open.pop()
-            self._end_around()
+            self._around.pop()
             self.module = self.open[-1][0] if self.open else ""
 
     def begin_walk(self, event: int, line: Line) -> None:
@@ -119,15 +118,11 @@ class Calls:
         """The innermost walk has ended."""
         if self._walks:
             self.walk, self.walker = self._walks.pop()
-            self._end_around()
+            self._around.pop()
 
     def _begin_around(self, frame: FrameType | None, where: Place) -> None:
-        self._around.append(Within(frame, where))
-        _, self._known_here = self._known.setdefault(id(where), (where, {}))
-
-    def _end_around(self) -> None:
-        self._around.pop()
-        _, self._known_here = self._known[id(self._around[-1].place)]
+        _, trails = self._trails.setdefault(id(where), (where, {}))
+        self._around.append(Within(frame, where, trails))
 
 
 class Here(threading.local):

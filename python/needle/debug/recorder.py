@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backend_selection import stamp
 from ..changes import Stale
-from ..display import kept_attributes
+from ..display import attributes
 from ..listening import Known, Listener, listening
 from ..places import Place
 from .calls import Calls, Here
@@ -292,7 +292,7 @@ class Recorder(Listener):
     ) -> int:
         """Note a node that was not known, and give its number."""
         trace, name = self.trace, given_name(node)
-        kind, of, held = type(node).__name__, "" if op is None else type(op).__name__, kept_attributes(op)
+        kind, of, held = type(node).__name__, "" if op is None else type(op).__name__, attributes(op)
         form = node.cached_data
         shape, dtype = (form.shape, form.dtype) if type(form) is VIEWABLE else _shape_and_dtype(node)
         module, grad, since = calls.module, node.requires_grad, len(trace.events.flat) // WIDTH

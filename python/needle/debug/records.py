@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
-from ..display import in_words
 from ..places import Place
 
 #: All kinds of events. `seen`: a node that was there before appears; `written`: its data was changed in place since.
@@ -258,11 +257,6 @@ class Nodes(Records[Node]):
 
     def __init__(self) -> None:
         super().__init__(Node, 1)
-
-    def _at(self, index: int) -> Node:
-        node = super()._at(index)
-        node.attributes = in_words(node.attributes)
-        return node
 
     def change(self, number: int, **fields: Any) -> None:
         """Change what is known of a node."""

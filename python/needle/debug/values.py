@@ -156,14 +156,12 @@ class Ring:
         kept, nbytes, address = _viewed(data)
         if kept is None:
             return None, None
-        all_kept = self._kept
-        slot = len(all_kept)
-        all_kept.append(kept)
+        slot = len(self._kept)
+        self._kept.append(kept)
         if address and self._views.setdefault(address, slot) != slot:
             self._note_view(address, slot)
-        self.used = used = self.used + nbytes
-        if used > self.limit:
-            self._drop_oldest()
+        self.used += nbytes
+        self._drop_oldest()
         return slot, nbytes
 
     def _add_tuple(self, data: tuple[Any, ...]) -> tuple[int | None, int | None]:
