@@ -339,12 +339,21 @@ PyObject* view_stamp(PyObject* self, void*) {
   return Py_NewRef(view->stamp);
 }
 
+// Of no elements, or of others than float32, `is_finite` is false.
+Summary summary_of(const View& view) {
+  if (view.dtype() != DType::kFloat32 || view.size() == 0) return {};
+  return kernels().summarize(view);
+}
+
+PyObject* view_is_finite(PyObject* self, PyObject*) {
+  return guarded([&] { return PyBool_FromLong(summary_of(as_view(self)->view).is_finite); });
+}
+
 PyObject* view_summary(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     const View& view = as_view(self)->view;
     const std::int64_t size = view.size();
-    if (view.dtype() != DType::kFloat32 || size == 0) Py_RETURN_NONE;
-    const Summary found = kernels().summarize(view);
+    const Summary found = summary_of(view);
     if (!found.is_finite) Py_RETURN_NONE;
     return Py_BuildValue("(dddLL)", found.minimum, found.maximum, found.mean,
                          static_cast<long long>(found.zeros), static_cast<long long>(size));
@@ -355,8 +364,11 @@ PyObject* view_footprint(PyObject* self, PyObject*) {
   const View& view = as_view(self)->view;
   const std::size_t nbytes = static_cast<std::size_t>(view.size()) * item_size(view.dtype());
   if (view.array->borrowed() || view.array->nbytes() > 2 * nbytes) Py_RETURN_NONE;
-  return Py_BuildValue("(nK)", static_cast<Py_ssize_t>(nbytes),
-                       static_cast<unsigned long long>(view.array->ptr()));
+  PyObject* const pair = PyTuple_New(2);
+  if (pair == nullptr) return nullptr;
+  PyTuple_SET_ITEM(pair, 0, PyLong_FromSize_t(nbytes));
+  PyTuple_SET_ITEM(pair, 1, PyLong_FromUnsignedLongLong(view.array->ptr()));
+  return pair;
 }
 
 PyObject* view_repr(PyObject* self) {
@@ -378,6 +390,8 @@ PyMethodDef view_methods[] = {
      "A read-only NumPy array over the same memory, which it keeps alive. No copy."},
     {"footprint", view_footprint, METH_NOARGS,
      "Its bytes and its buffer's address; None if that is another's, or over twice as large."},
+    {"is_finite", view_is_finite, METH_NOARGS,
+     "Whether there are elements, float32, and all are finite."},
     {"summary", view_summary, METH_NOARGS,
      "Minimum, maximum, mean, zeros and size; None unless all are finite float32."},
     {nullptr, nullptr, 0, nullptr}};

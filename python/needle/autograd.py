@@ -136,14 +136,14 @@ class Op:
                 raise ValueError(
                     f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
                 )
+            if listeners:
+                announce("shares", node, gradients)
             for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
                 if grad is not None and not isinstance(grad, Value):
                     raise TypeError(
                         f"{type(self).__name__}.gradient: the gradient of input {position} must be a Tensor, not a "
                         f"{type(grad).__name__}: it is made of Tensors, so that it can be differentiated again"
                     )
-                if listeners:
-                    announce("share", x, grad, node, position)
                 if grad is not None and grad.form().shape != x.form().shape:
                     raise ValueError(
                         f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "

@@ -14,19 +14,31 @@ if TYPE_CHECKING:
 
 def attributes(op: Any) -> str:
     """The attributes of an op, each in a word: ``axes=(1,), keepdims=False``."""
-    held = getattr(op, "__dict__", None)
-    return ", ".join([f"{name}={word(value)}" for name, value in held.items()]) if held else ""
+    return in_words(getattr(op, "__dict__", {}))
+
+
+def kept_attributes(held: dict[str, Any]) -> dict[str, Any] | str:
+    """The attributes that an op has now, for `in_words` when somebody looks; in words at once if one is no number."""
+    is_plain = _PLAIN.issuperset(map(type, held.values())) or all(map(_is_plain, held.values()))
+    return held.copy() if is_plain else in_words(held)
+
+
+def in_words(held: dict[str, Any] | str) -> str:
+    """What `kept_attributes` kept."""
+    return held if isinstance(held, str) else ", ".join([f"{name}={word(value)}" for name, value in held.items()])
 
 
 _PLAIN = frozenset((type(None), bool, int, float, complex))
 
 
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    return kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value)))
+
+
 def word(value: Any, depth: int = 2) -> str:
     """A value in a word: numbers and strings, tuples of them, arrays by their shape, of all else the class."""
-    kind = type(value)
-    if kind in _PLAIN or (kind is tuple and len(value) <= 6 and depth and _PLAIN.issuperset(map(type, value))):
-        return repr(value)  # what nearly all attributes of ops are
-    if isinstance(value, (bool, int, float, complex)):
+    if value is None or isinstance(value, (bool, int, float, complex)):
         return repr(value)
     if isinstance(value, (np.number, np.bool_)):
         return repr(value.item())

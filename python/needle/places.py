@@ -67,6 +67,8 @@ def count_as_users(file: str, function: str) -> None:
     function : str
         Its qualified name, such as ``"EWiseDiv.gradient"``.
     """
+    global opinion
+    opinion = object()
     _students.add((file, function))
     _users.clear()
     _library.clear()
@@ -100,8 +102,8 @@ def is_users(code: CodeType) -> bool:
     return found
 
 
-#: How code is told to be the user's or the library's.
-WHOSE = _library, _users, is_users
+#: Another object whenever `is_users` may say of some code what it did not say before.
+opinion = object()
 
 
 class Within(NamedTuple):
@@ -163,9 +165,13 @@ def _line_at(frame: FrameType) -> Line:
     return found
 
 
-def users_line() -> Line:
-    """The user's line alone."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and not is_users(frame.f_code):
-        frame = frame.f_back
+def users_line(depth: int = 1) -> Line:
+    """The user's line alone; who knows that so many of the innermost frames are the library's says it."""
+    frame = sys._getframe(depth)
+    library = _library
+    while id(frame.f_code) in library or not is_users(frame.f_code):
+        outside = frame.f_back
+        if outside is None:
+            break
+        frame = outside
     return _line_at(frame)

@@ -102,6 +102,41 @@ def test_every_share_of_an_adjoint_is_announced_with_its_consumer():
     assert diary.events[0] == ("backward_began", [()]) and diary.events[-1] == ("backward_ended", [()])
 
 
+def test_who_wants_to_hears_at_once_what_a_node_hands_to_all_its_inputs():
+    class Brief(Diary):
+        def shares(self, consumer: Any, shares: Any) -> None:
+            self.events.append(("shares", (type(consumer.op).__name__, [g.numpy().tolist() for g in shares])))
+
+    x = tensor([3.0])
+    y = x * x + x
+    with listening(Brief()) as diary:
+        y.backward()
+    assert [what for event, what in diary.events if event in ("share", "shares")] == [
+        ("EWiseAdd", [[1], [1]]),
+        ("EWiseMul", [[3], [3]]),
+    ]
+
+
+class HalfWrong(ndl.ops.EWiseMul):
+    """A student's, whose second share is an array."""
+
+    def gradient(self, out_grad: Any, node: Any) -> Any:
+        return out_grad * node.inputs[1], np.ones(1)
+
+
+def test_shares_are_told_up_to_one_that_is_no_node():
+    x, y = tensor([3.0]), tensor([2.0])
+    z = HalfWrong()(x, y)
+    raises = pytest.raises(TypeError, match="gradient of input 1 must be a Tensor")
+    with listening(Diary()) as diary, ndl.debug.record() as trace, raises:
+        z.backward()
+    assert [what for event, what in diary.events if event == "share"] == [("HalfWrong", 0, [2])]
+    assert [(e.kind, e.op, e.position) for e in trace.events if e.kind in ("share", "failed")] == [
+        ("share", "HalfWrong", 0),
+        ("failed", "HalfWrong", None),
+    ]
+
+
 def test_a_training_step_is_told_from_module_to_update():
     np.random.seed(0)
     model = nn.Sequential(nn.Linear(2, 1, bias=False), nn.ReLU())

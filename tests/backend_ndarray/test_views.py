@@ -317,6 +317,7 @@ def test_a_view_sums_up_its_elements_as_numpy_does(device: nd.Device) -> None:
     views = [array, array.permute((2, 0, 1)), array[1:6:2, :, 3:], array[0, 0, :1], array.flip((2,))]
     views += [nd.array([[2.0], [0.0]], device=device).broadcast_to((2, 9)), array.sum()]
     for view in views:
+        assert view._view.is_finite()
         low, high, mean, zeros, size = view._view.summary()
         elements = view.numpy()
         assert (low, high) == (elements.min(), elements.max()) and size == elements.size
@@ -327,9 +328,11 @@ def test_a_view_sums_up_its_elements_as_numpy_does(device: nd.Device) -> None:
 @pytest.mark.parametrize("device", [nd.cpu(), nd.cpu_numpy()], ids=str)
 def test_a_view_that_is_not_all_finite_float32_is_not_summed_up(device: nd.Device) -> None:
     for values in ([1, np.nan], [np.inf, 0], [[]]):
-        assert nd.array(values, device=device)._view.summary() is None
+        view = nd.array(values, device=device)._view
+        assert view.summary() is None and view.is_finite() is False
     for dtype in ("float64", "int32", "bool"):
-        assert nd.array([1, 0], device=device, dtype=dtype)._view.summary() is None
+        view = nd.array([1, 0], device=device, dtype=dtype)._view
+        assert view.summary() is None and view.is_finite() is False
     many = np.ones(3000)
     many[1717] = np.nan
     assert nd.array(many, device=device)._view.summary() is None

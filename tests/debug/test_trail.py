@@ -14,15 +14,15 @@ import needle as ndl
 from apps.mlp_resnet import MLPResNet
 from needle import nn
 from needle.debug import calls
-from needle.places import WHOSE, is_users
+from needle.places import is_users
 from tests.autograd.graphs import nd_only, tensor
 from tests.debug.test_record import Cube
 
 pytestmark = nd_only
 
 
-def trail_from(door: Any = None, passed: Any = (), end: Any = None, codes: tuple[Any, ...] = WHOSE) -> bytes:
-    return calls.trail(door, passed, end, *codes)
+def trail_from(depth: int, end: Any = None, ask: Any = is_users, opinion: Any = None) -> bytes:
+    return calls.trail(sys._getframe(depth), end, opinion or object(), ask)
 
 
 class Both(nn.Module):
@@ -92,41 +92,55 @@ print(*[e.place for e in trace.events if e.op == "MulScalar" and e.kind == "comp
 
 def test_a_trail_is_the_same_at_the_same_instructions_and_no_other():
     def asked() -> bytes:
-        return trail_from(asked.__code__)
+        return trail_from(2)
 
     a, b = asked(), asked()
     again = [asked() for _ in range(2)]
     assert a != b and again[0] == again[1] and again[0] not in (a, b)
 
 
-def test_it_begins_behind_the_door_and_ends_at_a_frame_or_at_the_users():
+def test_it_begins_at_a_frame_and_ends_at_one_or_at_the_users():
     here = sys._getframe().f_code
-    library = {id(here), id(trail_from.__code__)}
 
-    def asked(codes: tuple[Any, ...], end: Any = None, door: Any = None, passed: Any = ()) -> int:
-        return len(trail_from(door, passed, end, codes)) // np.dtype("p").itemsize
+    def asked(depth: int, ask: Any, end: Any = None) -> int:
+        return len(trail_from(depth, end, ask)) // np.dtype("p").itemsize
 
-    library.add(id(asked.__code__))
+    def is_no_test(code: Any) -> bool:
+        return code.co_filename != __file__
+
     of_frame, flag = 2, 1
-    assert asked((set(), set(), is_users)) == of_frame + flag  # the first is the user's
-    assert asked((library, set(), lambda code: True)) == 4 * of_frame + flag  # the fourth called this test
-    assert asked((library, {id(here)}, is_users), end=sys._getframe()) == 2 * of_frame + flag
-    assert asked((library, set(), lambda code: True), door=asked.__code__) == 2 * of_frame + flag
-    assert asked((library, set(), lambda code: True), door=trail_from.__code__) == 3 * of_frame + flag
-    passed = (asked.__code__, here)
-    assert asked((library, set(), lambda code: True), door=trail_from.__code__, passed=passed) == of_frame + flag
+    assert asked(0, is_users) == of_frame + flag  # the first is the user's
+    assert asked(0, is_no_test) == 4 * of_frame + flag  # the fourth called this test
+    assert asked(1, is_no_test) == 3 * of_frame + flag
+    assert asked(0, is_no_test, end=sys._getframe()) == 2 * of_frame + flag
+    assert asked(0, lambda code: code is here) == 3 * of_frame + flag
+
+
+def test_it_asks_once_for_each_code_and_opinion():
+    codes: list[Any] = []
+
+    def ask(code: Any) -> bool:
+        codes.append(code)
+        return code is ask.__code__
+
+    mine, others = object(), object()
+    first = trail_from(0, None, ask, mine)
+    known = list(codes)
+    assert len(known) == len(set(known)) > 1
+    assert trail_from(0, None, ask, mine) != first  # of another line
+    assert codes == known
+    trail_from(0, None, ask, others)
+    assert codes == [*known, *known]
 
 
 def test_what_it_cannot_use_is_said():
-    with pytest.raises(TypeError, match="must be a tuple"):
-        trail_from(passed=[])
-    with pytest.raises(TypeError, match="must be sets"):
-        trail_from(codes=([], set(), is_users))
-    with pytest.raises(TypeError, match="takes 6 positional arguments"):
+    with pytest.raises(TypeError, match="begins at a frame"):
+        calls.trail(None, None, None, is_users)
+    with pytest.raises(TypeError, match="takes 4 positional arguments"):
         calls.trail(None)
 
     def fails(code: Any) -> bool:
         raise LookupError("no")
 
     with pytest.raises(LookupError, match="no"):
-        trail_from(codes=(set(), set(), fails))
+        trail_from(0, None, fails)

@@ -138,6 +138,10 @@ class View:
         buffer, nbytes = self.handle, self.nbytes
         return None if buffer.borrowed or buffer.nbytes > 2 * nbytes else (nbytes, buffer.ptr())
 
+    def is_finite(self) -> bool:
+        """Whether there are elements, float32, and all are finite."""
+        return self.summary() is not None
+
     def summary(self) -> tuple[float, float, float, int, int] | None:
         """Return minimum, maximum, mean, zeros and size; None unless all are finite float32."""
         values = self.as_numpy()

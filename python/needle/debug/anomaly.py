@@ -90,6 +90,12 @@ class _Detector(Listener):
         elif node.requires_grad:
             self.origins.made(node)
 
+    def computed_and_made(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
+        if fault_of(node.cached_data):
+            self.computed(node, op, inputs, seconds)
+        if node.requires_grad:
+            self.origins.made(node, 5)  # also the function that every node comes through
+
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         kind = fault_of(node.cached_data)
         if not kind:

@@ -12,9 +12,10 @@ from types import FrameType
 from typing import Any
 
 from .. import listening as door
+from .. import places
 from ..autograd import TensorOp, Value
 from ..backend_selection import BACKEND
-from ..places import WHOSE, Line, Place, Within, here
+from ..places import Line, Place, Within, here, is_users
 
 _WATCHING = (str(Path(__file__).parent), door.__file__)
 _ANNOUNCE = door.announce.__code__
@@ -44,10 +45,12 @@ class Calls:
         The path of the innermost.
     walk : int or None
         Of the innermost walk the index of the event with which it began; None if there is none.
+    within : tuple
+        The innermost walk and module.
     walker : Line or None
         The user's line that makes it.
-    shared : tuple or None
-        If the latest event is a share: who handed it on, and the place, which is that of what follows from it.
+    shared : Place or None
+        If the latest event is a share: its place, which is that of the next one from the same consumer, too.
     outermost : callable
         A weak reference to the module that no other contains.
     paths : dict of int to str
@@ -60,8 +63,9 @@ class Calls:
         self.open: list[tuple[str, Place]] = []
         self.module = ""
         self.walk: int | None = None
+        self.within: tuple[int | None, str] = None, ""
         self.walker: Line | None = None
-        self.shared: tuple[int, Place] | None = None
+        self.shared: Place | None = None
         self.outermost: Any = lambda: None
         self.paths: dict[int, str] = {}
         self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
@@ -70,16 +74,19 @@ class Calls:
         self._trails: dict[int, tuple[Place, dict[bytes, Place]]] = {}  # what is known within a place, by its identity
         self._walks: list[tuple[int | None, Line | None]] = []  # those around the innermost
 
-    def place(self) -> Place:
+    def place(self, depth: int = 3) -> Place:
         """Where the program is, without the lines of those who watch.
 
         What the processor's extension calls the trail of a place tells places apart, and much faster than going over
         frames in Python. A place is looked at when its trail is new, or always where there is no extension.
+
+        The innermost `depth` frames tell nothing: this one, that of the listener, that of `announce`. Python makes an
+        object of each frame that is looked at, which takes longer than the look, so it is asked for none of these.
         """
         if trail is None:
             return self._looked_at()
         within = self._around[-1]
-        way = trail(_ANNOUNCE, _MAKING, within.frame, *WHOSE)
+        way = trail(sys._getframe(depth), within.frame, places.opinion, is_users)
         where = within.trails.get(way)
         if where is None:
             where = within.trails[way] = self._looked_at()
@@ -96,6 +103,7 @@ class Calls:
         """A module is called."""
         self.open.append((path, where))
         self.module = path
+        self.within = self.walk, path
         self._begin_around(_announcing(sys._getframe(1)), where)
 
     def leave(self) -> None:
@@ -104,6 +112,7 @@ class Calls:
             self.open.pop()
             self._around.pop()
             self.module = self.open[-1][0] if self.open else ""
+            self.within = self.walk, self.module
 
     def begin_walk(self, event: int, line: Line) -> None:
         """The user's `line` has begun a backward walk, with the event of this index."""
@@ -112,12 +121,14 @@ class Calls:
         where = here(_WATCHING, caller, self._around[-1])
         self._walks.append((self.walk, self.walker))
         self.walk, self.walker = event, line
+        self.within = event, self.module
         self._begin_around(caller, where)
 
     def end_walk(self) -> None:
         """The innermost walk has ended."""
         if self._walks:
             self.walk, self.walker = self._walks.pop()
+            self.within = self.walk, self.module
             self._around.pop()
 
     def _begin_around(self, frame: FrameType | None, where: Place) -> None:

@@ -49,7 +49,7 @@ def fault_of(data: Any) -> str:
         if isinstance(data, np.ndarray):
             return fault(data)
         view = data._view
-        return "" if view.nbytes <= SMALL and view.summary() is not None else fault(data.peek())
+        return "" if view.nbytes <= SMALL and view.is_finite() else fault(data.peek())
     return max((fault(array) for array in arrays_of(data)), default="")
 
 

@@ -63,21 +63,29 @@ class Origins:
         self._known: dict[int, tuple[ReferenceType[Value], Origin]] = {}
         self._changed: WeakKeyDictionary[Value, Line] = WeakKeyDictionary()
         self._limit = 1000
-        self._here: dict[Line, Origin] = {}
+        self._here: dict[int, Origin] = {}  # by the identity of their lines
 
     def __setitem__(self, node: Value, origin: Origin) -> None:
         self._known[id(node)] = ref(node), origin
         if len(self._known) > self._limit:
-            self._known = {key: entry for key, entry in self._known.items() if entry[0]() is not None}
-            self._limit = max(1000, 2 * len(self._known))
+            self._drop_dead()
 
-    def made(self, node: Value) -> None:
-        """`node` is made where the program is, for itself."""
-        line = users_line()
-        origin = self._here.get(line)
+    def _drop_dead(self) -> None:
+        self._known = {key: entry for key, entry in self._known.items() if entry[0]() is not None}
+        self._limit = max(1000, 2 * len(self._known))
+
+    def made(self, node: Value, depth: int = 4) -> None:
+        """`node` is made where the program is, for itself: so says a listener that is told so.
+
+        The innermost `depth` frames are the library's: by default those here, of the listener and of `announce`.
+        """
+        line = users_line(depth)
+        origin = self._here.get(id(line))
         if origin is None:
-            origin = self._here[line] = Origin(line)
-        self[node] = origin
+            origin = self._here[id(line)] = Origin(line)
+        self._known[id(node)] = ref(node), origin
+        if len(self._known) > self._limit:
+            self._drop_dead()
 
     def __len__(self) -> int:
         return len(self._known)

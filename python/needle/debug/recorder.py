@@ -9,9 +9,10 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..autograd import Value
 from ..backend_selection import stamp
 from ..changes import Stale
-from ..display import attributes
+from ..display import kept_attributes
 from ..listening import Known, Listener, listening
 from ..places import Place
 from .calls import Calls, Here
@@ -22,9 +23,12 @@ from .trace import Reference, Trace
 from .values import VIEWABLE
 
 if TYPE_CHECKING:
-    from ..autograd import Op, Value
+    from ..autograd import Op
 
 _PRESENT = object()
+
+#: To what is assigned what is made at a place: the name, if it is certain, or what it may be.
+Assignment = tuple[Place, str, Assigned | None]
 
 
 #: How many bytes of values a recording keeps by default.
@@ -75,11 +79,13 @@ class Recorder(Listener):
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self._number_of = trace.numbers.get
+        # What is asked for at each event.
+        self._flat, self._flat_nodes, self._ring = trace.events.flat, trace.all_nodes.flat, trace.ring
+        self._numbers, self._number_of, self._forget = trace.numbers, trace.numbers.get, trace.forget
         self._lock = threading.RLock()
         self._here = Here()
         self._stamps: dict[int, Any] = {}
-        self._assigned: dict[int, tuple[Place, Assigned | None]] = {}  # to what, by the identity of where it is made
+        self._assigned: dict[int, Assignment] = {}  # by the identity of the place
 
     # What is told -----------------------------------------------------------------------------------------------------
 
@@ -89,10 +95,15 @@ class Recorder(Listener):
             calls = self._here.calls
             where = calls.place()
             numbers = self._inputs(inputs, where, calls)
-            number = self._number_of(id(node)) or self._new(node, op, numbers, where, calls)
-            self._event(calls, "made", where, number, type(op).__name__, numbers)
+            of = type(op).__name__
+            number = self._number_of(id(node)) or self._new(node, of, vars(op), numbers, where, calls.within)
+            self._event(calls, "made", where, number, of, numbers)
             self.trace.all_nodes.change(number, made=True)
-            self._name_by_assignment(number, where, calls)
+            _, name, maybe = self._assigned.get(id(where)) or self._assigned_at(where, calls)
+            if name:
+                self.trace.name(number, name, BY_ASSIGNMENT)
+            if maybe is not None and calls.open:
+                calls.candidates[maybe.where] = number, maybe.name
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Write it down, with the value."""
@@ -100,36 +111,47 @@ class Recorder(Listener):
             calls = self._here.calls
             where = calls.place()
             numbers = self._inputs(inputs, where, calls)
-            number = self._number_of(id(node)) or self._new(node, op, numbers, where, calls)
-            self._event(calls, "computed", where, number, type(op).__name__, numbers, "", node.cached_data, seconds)
+            of = type(op).__name__
+            number = self._number_of(id(node)) or self._new(node, of, vars(op), numbers, where, calls.within)
+            self._event(calls, "computed", where, number, of, numbers, "", node.cached_data, seconds)
 
     def computed_and_made(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Write down both."""
         with self._lock:
             calls = self._here.calls
-            where = calls.place()
+            where = calls.place(4)  # every node comes through the function that announces this: it tells nothing, too
             numbers = self._inputs(inputs, where, calls)
-            number = self._new(node, op, numbers, where, calls, made=True)
-            value, nbytes = self._keep(number, node.cached_data)
-            flat, name = self.trace.events.flat, type(op).__name__
-            rest = None, None, None, calls.walk, calls.module, ""
-            flat += ("computed", where, number, name, numbers, value, seconds, nbytes, *rest)
-            flat += ("made", where, number, name, numbers, None, None, None, *rest)
+            _, name, maybe = self._assigned.get(id(where)) or self._assigned_at(where, calls)
+            flat, within, data, of = self._flat, calls.within, node.cached_data, type(op).__name__
+            number = self._new(node, of, op.__dict__, numbers, where, within, True, name, BY_ASSIGNMENT)
+            value, nbytes = self._ring.add(data)
+            if value is not None:
+                self._stamps[number] = data._view.stamp if type(data) is VIEWABLE else stamp(data)
+            flat += ("computed", where, number, of, numbers, value, seconds, nbytes, None, None, None, within, "")
+            flat += ("made", where, number, of, numbers, None, None, None, None, None, None, within, "")
             calls.shared = None
-            self._name_by_assignment(number, where, calls)
+            if maybe is not None and calls.open:
+                calls.candidates[maybe.where] = number, maybe.name
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
+        Recorder.shares(self, consumer, (share,), position)
+
+    def shares(self, consumer: Value, shares: Sequence[Any], first: int = 0) -> None:
+        """Write down each, to the inputs from the `first` on."""
         with self._lock:
-            number_of, calls = self._number_of, self._here.calls
-            by, before = number_of(id(consumer)), calls.shared
-            where = before[1] if position and before and before[0] == by else calls.place()
-            by = by or self._seen(consumer, where, calls)
-            receiver = number_of(id(node)) or self._seen(node, where, calls)
-            given = None if share is None else number_of(id(share)) or self._seen(share, where, calls)
-            flat, op, rest = self.trace.events.flat, type(consumer.op).__name__, (calls.walk, calls.module, "")
-            flat += ("share", where, receiver, op, (), None, None, None, given, by, position, *rest)
-            calls.shared = by, where
+            calls, number_of, flat, inputs = self._here.calls, self._number_of, self._flat, consumer.inputs
+            where = calls.shared if first and calls.shared else calls.place()
+            by, of = number_of(id(consumer)) or self._seen(consumer, where, calls), type(consumer.op).__name__
+            for position, share in enumerate(shares, first):
+                node, given = inputs[position], None if share is None else number_of(id(share))
+                to = number_of(id(node)) or self._seen(node, where, calls)
+                if given is None and share is not None:
+                    if not isinstance(share, Value):
+                        break  # an error is about to say so
+                    given = self._seen(share, where, calls)
+                flat += ("share", where, to, of, (), None, None, None, given, by, position, calls.within, "")
+            calls.shared = where
 
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
         """Write it down."""
@@ -145,8 +167,11 @@ class Recorder(Listener):
         """Write it down."""
         with self._lock:
             calls = self._here.calls
-            where = calls.shared[1] if calls.shared else calls.place()
-            self._event(calls, "freed", where, self._number_of(id(node)) or self._seen(node, where, calls))
+            where = calls.shared or calls.place()
+            number = self._number_of(id(node)) or self._seen(node, where, calls)
+            flat = self._flat
+            flat += ("freed", where, number, "", (), None, None, None, None, None, None, calls.within, "")
+            calls.shared = None
 
     def replaced(self, tensor: Value, before: Any) -> None:
         """Write it down, with the new value; that of before, too, if the tensor was not known."""
@@ -242,13 +267,13 @@ class Recorder(Listener):
     ) -> int:
         """Note an event, and give its index; a node that it is about has `data` from then on, if any is given."""
         value, nbytes = (None, None) if data is None or node is None else self._keep(node, data)
-        calls.shared, walk, module, flat = None, calls.walk, calls.module, self.trace.events.flat
-        flat += (kind, where, node, op, inputs, value, seconds, nbytes, None, None, None, walk, module, what)
+        calls.shared, within, flat = None, calls.within, self._flat
+        flat += (kind, where, node, op, inputs, value, seconds, nbytes, None, None, None, within, what)
         return len(flat) // WIDTH - 1
 
     def _keep(self, number: int, data: Any) -> tuple[int | None, int | None]:
         """Keep the data of a node, and give the number and the bytes of the value; None if it has no elements."""
-        value, nbytes = self.trace.ring.add(data)
+        value, nbytes = self._ring.add(data)
         if value is not None:
             self._stamps[number] = data._view.stamp if type(data) is VIEWABLE else stamp(data)
         return value, nbytes
@@ -258,9 +283,10 @@ class Recorder(Listener):
         numbers, number_of, stamps = [], self._number_of, self._stamps
         for x in inputs:
             number, data = number_of(id(x)) or self._seen(x, where, calls), x.cached_data
-            if data is not None and number in stamps:
+            before = stamps.get(number)
+            if before is not None:
                 now = data._view.stamp if type(data) is VIEWABLE else stamp(data)
-                if now != stamps[number] and not _is_stale(data):
+                if now != before and data is not None and not _is_stale(data):
                     self._event(calls, "written", where, number, data=data)
             numbers.append(number)
         return tuple(numbers)
@@ -281,46 +307,54 @@ class Recorder(Listener):
 
     def _appeared(self, node: Value, where: Place, calls: Calls, data: Any) -> int:
         numbers = self.trace.numbers
-        number = self._new(node, node.op, tuple(numbers[id(x)] for x in node.inputs), where, calls)
+        inputs, of = tuple(numbers[id(x)] for x in node.inputs), "" if node.op is None else type(node.op).__name__
+        held = getattr(node.op, "__dict__", {})
+        number = self._new(node, of, held, inputs, where, calls.within, False, given_name(node), BY_USER)
         self._event(calls, "seen", where, number, data=data)
         if calls.open and type(node).__name__ == "Parameter" and not self.trace.node(number).name:
             self._name_by_path(calls.outermost(), calls)  # it was put into the module since
         return number
 
     def _new(
-        self, node: Value, op: Op | None, inputs: tuple[int, ...], where: Place, calls: Calls, made: bool = False
+        self,
+        node: Value,
+        of: str,
+        held: dict[str, Any],
+        inputs: tuple[int, ...],
+        where: Place,
+        within: tuple[int | None, str],
+        made: bool = False,
+        name: str = "",
+        by: int = 0,
     ) -> int:
-        """Note a node that was not known, and give its number."""
-        trace, name = self.trace, given_name(node)
-        kind, of, held = type(node).__name__, "" if op is None else type(op).__name__, attributes(op)
-        form = node.cached_data
-        shape, dtype = (form.shape, form.dtype) if type(form) is VIEWABLE else _shape_and_dtype(node)
-        module, grad, since = calls.module, node.requires_grad, len(trace.events.flat) // WIDTH
-        by, reference = BY_USER if name else 0, Reference(node, trace.forget)
+        """Note a node that was not known, and give its number; `of` and `held` are its op's name and attributes.
+
+        What is made gets its name, if it has one by then, with the second event from here on: that it was made.
+        """
+        kind, data, grad, module = type(node).__name__, node.cached_data, node.requires_grad, within[1]
+        shape, dtype = (data.shape, data.dtype) if type(data) is VIEWABLE else _shape_and_dtype(node)
+        attributes, since = kept_attributes(held) if held else "", len(self._flat) // WIDTH
+        by, at = (by, since + 1 if made else 0) if name else (0, 0)
+        reference = Reference(node, self._forget)
         reference.key = key = id(node)
-        flat = trace.all_nodes.flat
-        flat += (kind, of, held, inputs, shape, dtype, where, made, grad, module, name, since, by, 0, reference)
-        number = trace.numbers[key] = len(flat) // NODE_WIDTH
+        flat = self._flat_nodes
+        flat += (kind, of, attributes, inputs, shape, dtype, where, made, grad, module, name, since, by, at, reference)
+        number = self._numbers[key] = len(flat) // NODE_WIDTH
         return number
 
     # Names ------------------------------------------------------------------------------------------------------------
 
-    def _name_by_assignment(self, number: int, where: Place, calls: Calls) -> None:
-        if where.user == calls.walker:
-            return  # nobody names what the library makes on its way back
-        found: Assigned | None
-        if id(where) in self._assigned:
-            _, found = self._assigned[id(where)]
+    def _assigned_at(self, where: Place, calls: Calls) -> Assignment:
+        """To what a node will be assigned that is made now; kept if it is so whoever called what is there."""
+        if where.user == calls.walker:  # nobody names what the library makes on its way back
+            found, within = None, True
         else:
             found, within = assigned(sys._getframe(1))
-            if within:  # whoever called what is there, it is so
-                self._assigned[id(where)] = where, found
-        if found is None:
-            return
-        if found.certain:
-            self.trace.name(number, found.name, BY_ASSIGNMENT)
-        elif calls.open:
-            calls.candidates[found.where] = number, found.name
+        certain = found is not None and found.certain
+        known = where, found.name if found is not None and certain else "", None if certain else found
+        if within:
+            self._assigned[id(where)] = known
+        return known
 
     def _name_by_path(self, module: Any, calls: Calls) -> None:
         """Give all parts of `module` their paths: modules, and parameters and buffers, whose names they are."""

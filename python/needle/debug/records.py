@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
+from ..display import in_words
 from ..places import Place
 
 #: All kinds of events. `seen`: a node that was there before appears; `written`: its data was changed in place since.
@@ -222,16 +223,30 @@ class Records(Sequence[R]):
         return repr(Listing(self))
 
 
-#: The entries of an event: those of `Event` without the index.
+#: The entries of an event: those of `Event` without the index, and `walk` and `module` as one.
 KIND, PLACE, NODE, VALUE = 0, 1, 2, 5
-WIDTH = len(Event.__slots__) - 1
+WIDTH = len(Event.__slots__) - 2
 
 
 class Events(Records[Event]):
-    """The events of a recording, by index from 0."""
+    """The events of a recording, by index from 0.
+
+    A row holds `walk` and `module` as one entry, since both change seldom.
+    """
 
     def __init__(self) -> None:
         super().__init__(Event, 0)
+        self.width = WIDTH
+
+    def take(self, record: Event) -> None:
+        """Append a record."""
+        *row, walk, module, what = (getattr(record, name) for name in Event.__slots__[1:])
+        self.flat += (*row, (walk, module), what)
+
+    def _at(self, index: int) -> Event:
+        row = self.flat[index * WIDTH : (index + 1) * WIDTH]
+        row[-2:-1] = row[-2]
+        return Event(index, *row)
 
     def place_at(self, index: int) -> Place:
         """Where an event happened."""
@@ -257,6 +272,11 @@ class Nodes(Records[Node]):
 
     def __init__(self) -> None:
         super().__init__(Node, 1)
+
+    def _at(self, index: int) -> Node:
+        node = super()._at(index)
+        node.attributes = in_words(node.attributes)
+        return node
 
     def change(self, number: int, **fields: Any) -> None:
         """Change what is known of a node."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import threading
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..autograd import Op, Value
-from ..listening import listeners
+from ..listening import Listener, listeners
 from ..places import Place
 from .breakpoints import Breakpoint, Condition, conditions_of, of_node
 from .recorder import Recorder
@@ -159,6 +159,10 @@ class Stepper(Recorder):
             super().computed_and_made(node, op, inputs, seconds)
             events = self.take()
         self.look(events, Calculated(node, op, inputs))
+
+    def shares(self, consumer: Value, shares: Sequence[Any], first: int = 0) -> None:
+        """One by one: each is a step."""
+        Listener.shares(self, consumer, shares)
 
     share = _then_stop(Recorder.share)
     failed = _then_stop(Recorder.failed)

@@ -151,27 +151,30 @@ class Ring:
 
     def add(self, data: Any) -> tuple[int | None, int | None]:
         """Keep the data of a node as it is now; give its number and its bytes; None if it has no elements."""
-        if type(data) is tuple:
-            return self._add_tuple(data)
-        kept, nbytes, address = _viewed(data)
-        if kept is None:
-            return None, None
-        slot = len(self._kept)
-        self._kept.append(kept)
+        if type(data) is not VIEWABLE:
+            return self._add_others(data)
+        view, kept = data._view, self._kept
+        footprint = view.footprint()
+        if footprint is None:
+            return self._add_others(data)
+        slot, (nbytes, address) = len(kept), footprint
+        kept.append(view)
         if address and self._views.setdefault(address, slot) != slot:
             self._note_view(address, slot)
         self.used += nbytes
-        self._drop_oldest()
+        if self.used > self.limit:
+            self._drop_oldest()
         return slot, nbytes
 
-    def _add_tuple(self, data: tuple[Any, ...]) -> tuple[int | None, int | None]:
-        parts = [_viewed(array) for array in data]
+    def _add_others(self, data: Any) -> tuple[int | None, int | None]:
+        """`add`, for tuples, and for what is copied."""
+        parts = [_viewed(array) for array in _parts(data)]
         if any(part[0] is None for part in parts):
             return None, None
         slot, nbytes = len(self._kept), sum(part[1] for part in parts)
         for part in parts:
             self._note_view(part[2], slot)
-        self._kept.append(tuple(part[0] for part in parts))
+        self._kept.append(tuple(part[0] for part in parts) if type(data) is tuple else parts[0][0])
         self.used += nbytes
         self._drop_oldest()
         return slot, nbytes
