@@ -22,17 +22,15 @@ struct Totals {
   std::int64_t zeros = 0;
 
   void add(const float* x, std::int64_t n, std::int64_t stride) {
-    while (n > 0) {
-      const std::int64_t piece = std::min(n, stride == 1 ? kPiece : kLanes);
-      if (stride == 1) {
-        add_piece(x, piece);
-      } else {
-        float gathered[kLanes];
-        for (std::int64_t i = 0; i < piece; ++i) gathered[i] = x[i * stride];
-        add_piece(gathered, piece);
+    float gathered[kPiece];
+    for (std::int64_t first = 0; first < n; first += kPiece) {
+      const std::int64_t piece = std::min(n - first, kPiece);
+      const float* from = x + first * stride;
+      if (stride != 1) {
+        for (std::int64_t i = 0; i < piece; ++i) gathered[i] = from[i * stride];
+        from = gathered;
       }
-      x += piece * stride;
-      n -= piece;
+      add_piece(from, piece);
     }
   }
 
@@ -68,7 +66,8 @@ struct Totals {
 
 // What lies behind index `x` of the axes before `axis`; the `dense` last axes follow each other in
 // memory.
-void add_rows(const View& view, int axis, int dense, const float* x, Totals& totals) {
+[[gnu::noinline]] void add_rows(const View& view, int axis, int dense, const float* x,
+                                Totals& totals) {
   if (axis == view.ndim - dense) {
     std::int64_t n = 1;
     for (int inner = axis; inner < view.ndim; ++inner) n *= view.shape[inner];

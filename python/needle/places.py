@@ -6,6 +6,7 @@ import contextlib
 import linecache
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -106,7 +107,8 @@ def is_users(code: CodeType) -> bool:
 opinion = object()
 
 
-class Within(NamedTuple):
+@dataclass(slots=True)
+class Within:
     """What is known of the frames around: the place of `frame`, which waits for a call that has not returned yet.
 
     And of the places within it, by what tells them apart.
@@ -126,7 +128,7 @@ def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: 
     first = frame = frame or sys._getframe(1)
     trail: list[object] = [without]
     library = _library
-    end, outside, _ = within or (None, None, None)
+    end, outside = (None, None) if within is None else (within.frame, within.place)
     while frame is not end and frame is not None:
         key = id(frame.f_code)
         trail += key, frame.f_lasti

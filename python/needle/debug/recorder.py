@@ -143,6 +143,7 @@ class Recorder(Listener):
             calls, number_of, flat, inputs = self._here.calls, self._number_of, self._flat, consumer.inputs
             where = calls.shared if first and calls.shared else calls.place()
             by, of = number_of(id(consumer)) or self._seen(consumer, where, calls), type(consumer.op).__name__
+            within = calls.within
             for position, share in enumerate(shares, first):
                 node, given = inputs[position], None if share is None else number_of(id(share))
                 to = number_of(id(node)) or self._seen(node, where, calls)
@@ -150,7 +151,7 @@ class Recorder(Listener):
                     if not isinstance(share, Value):
                         break  # an error is about to say so
                     given = self._seen(share, where, calls)
-                flat += ("share", where, to, of, (), None, None, None, given, by, position, calls.within, "")
+                flat += ("share", where, to, of, (), None, None, None, given, by, position, within, "")
             calls.shared = where
 
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
