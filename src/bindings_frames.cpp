@@ -48,7 +48,9 @@ bool is_users(const Object& code, PyObject* opinion, PyObject* ask) {
   if (known != said.end()) return known->second;
   const Object answer = new_reference(PyObject_CallOneArg(ask, code.ptr()));
   if (!answer) throw py::error_already_set();
-  return said[code.ptr()] = answer.ptr() == Py_True;
+  const bool is_users = answer.ptr() == Py_True;
+  if (held == opinion) said[code.ptr()] = is_users;  // another thread may have come with another
+  return is_users;
 }
 
 PyObject* trail(const char* name, PyObject* const* args, Py_ssize_t count) {
@@ -76,8 +78,7 @@ void add_frames(PyObject* module) {
   table.add<trail>("trail", "frame, end, opinion, is_users",
                    "What tells apart where the program is: the instructions of its frames.\n\n"
                    "From `frame` out to the frame `end`, or to the first whose code `is_users`, "
-                   "which is asked once of each "
-                   "code and `opinion`.");
+                   "which is asked once of each code and `opinion`.");
   if (PyModule_AddFunctions(module, table.finish()) != 0) throw py::error_already_set();
 }
 
