@@ -137,7 +137,7 @@ class Op:
                     f"{type(self).__name__}.gradient gave {len(gradients)} gradients for {len(node.inputs)} inputs"
                 )
             if listeners:
-                announce("shares", node, gradients)
+                announce("all_shares", node, gradients)
             for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
                 if grad is not None and not isinstance(grad, Value):
                     raise TypeError(

@@ -70,7 +70,7 @@ class Listener:
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """In a backward walk `consumer` handed `node`, its input `position`, a share of the adjoint (None for none)."""
 
-    def shares(self, consumer: Value, shares: Sequence[Any]) -> None:
+    def all_shares(self, consumer: Value, shares: Sequence[Any]) -> None:
         """What `consumer` hands to all its inputs; by default each `share` is told, up to one that is no node."""
         for position, (x, share) in enumerate(zip(consumer.inputs, shares)):
             if share is not None and not hasattr(share, "cached_data"):

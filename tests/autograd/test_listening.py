@@ -104,14 +104,14 @@ def test_every_share_of_an_adjoint_is_announced_with_its_consumer():
 
 def test_who_wants_to_hears_at_once_what_a_node_hands_to_all_its_inputs():
     class Brief(Diary):
-        def shares(self, consumer: Any, shares: Any) -> None:
-            self.events.append(("shares", (type(consumer.op).__name__, [g.numpy().tolist() for g in shares])))
+        def all_shares(self, consumer: Any, shares: Any) -> None:
+            self.events.append(("all_shares", (type(consumer.op).__name__, [g.numpy().tolist() for g in shares])))
 
     x = tensor([3.0])
     y = x * x + x
     with listening(Brief()) as diary:
         y.backward()
-    assert [what for event, what in diary.events if event in ("share", "shares")] == [
+    assert [what for event, what in diary.events if event in ("share", "all_shares")] == [
         ("EWiseAdd", [[1], [1]]),
         ("EWiseMul", [[3], [3]]),
     ]

@@ -135,9 +135,9 @@ class Recorder(Listener):
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
-        Recorder.shares(self, consumer, (share,), position)
+        Recorder.all_shares(self, consumer, (share,), position)
 
-    def shares(self, consumer: Value, shares: Sequence[Any], first: int = 0) -> None:
+    def all_shares(self, consumer: Value, shares: Sequence[Any], first: int = 0) -> None:
         """Write down each, to the inputs from the `first` on."""
         with self._lock:
             calls, number_of, flat, inputs = self._here.calls, self._number_of, self._flat, consumer.inputs

@@ -160,9 +160,9 @@ class Stepper(Recorder):
             events = self.take()
         self.look(events, Calculated(node, op, inputs))
 
-    def shares(self, consumer: Value, shares: Sequence[Any], first: int = 0) -> None:
+    def all_shares(self, consumer: Value, shares: Sequence[Any], first: int = 0) -> None:
         """One by one: each is a step."""
-        Listener.shares(self, consumer, shares)
+        Listener.all_shares(self, consumer, shares)
 
     share = _then_stop(Recorder.share)
     failed = _then_stop(Recorder.failed)
