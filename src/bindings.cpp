@@ -38,7 +38,7 @@ PYBIND11_MODULE(ndarray_backend_cpu, module) {
   add_products(module.ptr());
   add_fused_kernels(module.ptr());
   add_chain(module);
-  add_frames(module.ptr());
+  add_debug(module.ptr());
   add_replay(module);
   needle::simple::translate_unwritten();
   py::module_ simple = module.def_submodule("simple");

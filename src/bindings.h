@@ -47,7 +47,7 @@ void add_fused_kernels(PyObject* module);
 void add_chain(py::module_& module);
 
 // Adds what tells where a Python program is.
-void add_frames(PyObject* module);
+void add_debug(PyObject* module);
 
 // Adds what replays recorded kernel calls.
 void add_replay(py::module_& module);

@@ -363,7 +363,7 @@ PyObject* view_summary(PyObject* self, PyObject*) {
 PyObject* view_footprint(PyObject* self, PyObject*) {
   const View& view = as_view(self)->view;
   const std::size_t nbytes = static_cast<std::size_t>(view.size()) * item_size(view.dtype());
-  if (view.array->borrowed() || view.array->nbytes() > 2 * nbytes) Py_RETURN_NONE;
+  if (view.array->borrowed() || nbytes == 0 || view.array->nbytes() > 2 * nbytes) Py_RETURN_NONE;
   PyObject* const pair = PyTuple_New(2);
   if (pair == nullptr) return nullptr;
   PyTuple_SET_ITEM(pair, 0, PyLong_FromSize_t(nbytes));

@@ -19,8 +19,11 @@ def attributes(op: Any) -> str:
 
 def kept_attributes(held: dict[str, Any]) -> dict[str, Any] | str:
     """The attributes that an op has now, for `in_words` when somebody looks; in words at once if one is no number."""
-    is_plain = _PLAIN.issuperset(map(type, held.values())) or all(map(_is_plain, held.values()))
-    return held.copy() if is_plain else in_words(held)
+    for value in held.values():
+        kind = type(value)
+        if kind not in _PLAIN and (kind is not tuple or not _PLAIN.issuperset(map(type, value))):
+            return in_words(held)
+    return held.copy()
 
 
 def in_words(held: dict[str, Any] | str) -> str:
@@ -29,11 +32,6 @@ def in_words(held: dict[str, Any] | str) -> str:
 
 
 _PLAIN = frozenset((type(None), bool, int, float, complex))
-
-
-def _is_plain(value: Any) -> bool:
-    kind = type(value)
-    return kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value)))
 
 
 def word(value: Any, depth: int = 2) -> str:

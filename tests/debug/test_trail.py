@@ -1,4 +1,4 @@
-"""Where a program is, as the extension tells it apart: the same places as those found by looking at all frames."""
+"""What the extension does for recordings: they are the same as those that were made by looking at everything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 import needle as ndl
 from apps.mlp_resnet import MLPResNet
 from needle import nn
-from needle.debug import calls
+from needle.backend_selection import stamp
+from needle.debug import calls, extension, recorder
 from needle.places import is_users
 from tests.autograd.graphs import nd_only, tensor
 from tests.debug.test_record import Cube
@@ -22,7 +23,7 @@ pytestmark = nd_only
 
 
 def trail_from(depth: int, end: Any = None, ask: Any = is_users, opinion: Any = None) -> bytes:
-    return calls.trail(sys._getframe(depth), end, opinion or object(), ask)
+    return extension.trail(sys._getframe(depth), end, opinion or object(), ask)
 
 
 class Both(nn.Module):
@@ -60,17 +61,19 @@ def program() -> None:
 
 
 def test_a_recording_has_the_same_places_without_it(monkeypatch):
-    assert calls.trail is not None
     with ndl.debug.record() as with_it:
         program()
-    monkeypatch.setattr(calls, "trail", None)
+    for module in (calls, recorder):
+        monkeypatch.setattr(module, "trail", extension.nothing)
+    monkeypatch.setattr(recorder, "numbers_of", extension.nothing)
     with ndl.debug.record() as without:
         program()
     assert len(with_it.events) == len(without.events) > 500
     for event, other in zip(with_it.events, without.events):
-        assert (event.kind, event.place) == (other.kind, other.place)
+        event.seconds = other.seconds = None  # all else is the same
+        assert event == other
     assert {str(event.place)[:13] for event in with_it.events} == {"test_trail.py", "test_record.p"}
-    assert [node.name for node in with_it.all_nodes] == [node.name for node in without.all_nodes]
+    assert with_it.all_nodes == without.all_nodes
 
 
 def test_what_becomes_the_users_ends_the_ways_that_go_through_it():
@@ -135,12 +138,56 @@ def test_it_asks_once_for_each_code_and_opinion():
 
 def test_what_it_cannot_use_is_said():
     with pytest.raises(TypeError, match="begins at a frame"):
-        calls.trail(None, None, None, is_users)
+        extension.trail(None, None, None, is_users)
     with pytest.raises(TypeError, match="takes 4 positional arguments"):
-        calls.trail(None)
+        extension.trail(None)
 
     def fails(code: Any) -> bool:
         raise LookupError("no")
 
     with pytest.raises(LookupError, match="no"):
         trail_from(0, None, fails)
+
+
+def test_nodes_have_their_numbers_if_all_are_known():
+    x, y = tensor([1.0]), tensor([2.0])
+    numbers = {id(x): 1, id(y): 1000}
+    assert extension.numbers_of((x, y, x), numbers, {}) == (1, 1000, 1)
+    assert extension.numbers_of((), numbers, {}) == ()
+    assert extension.numbers_of((x, tensor([3.0])), numbers, {}) is None
+
+
+def test_nodes_have_no_numbers_if_data_was_written_or_replaced_since_it_had_its_stamp():
+    x, y = tensor([1.0]), tensor([2.0])
+    numbers = {id(x): 1, id(y): 2}
+    stamps = {2: stamp(y.cached_data)}
+    assert extension.numbers_of((x, y), numbers, stamps) == (1, 2)
+    x.cached_data[0] = 3.0
+    assert extension.numbers_of((x, y), numbers, stamps) == (1, 2)  # x had no stamp
+    y.cached_data[0] = 3.0
+    assert extension.numbers_of((x, y), numbers, stamps) is None
+    stamps[2] = stamp(y.cached_data)
+    assert extension.numbers_of((x, y), numbers, stamps) == (1, 2)
+    y.data = tensor([4.0])
+    assert extension.numbers_of((x, y), numbers, stamps) is None
+    y.cached_data = None  # one of a lazy node, or a tuple, takes a longer look
+    assert extension.numbers_of((x, y), numbers, stamps) is None
+
+
+def test_asking_for_numbers_keeps_nothing_alive():
+    x = tensor([1.0])
+    many, mark = 10**6, object()
+    numbers, stamps = {id(x): many}, {many: mark}
+    before = [sys.getrefcount(thing) for thing in (x, many, mark, numbers, stamps)]
+    for _ in range(100):
+        extension.numbers_of((x, x), numbers, {})
+        extension.numbers_of((x, tensor([1.0])), numbers, stamps)
+    assert [sys.getrefcount(thing) for thing in (x, many, mark, numbers, stamps)] == before
+
+
+def test_numbers_are_asked_with_a_tuple_and_two_dicts():
+    for wrong in (([], {}, {}), ((), [], {}), ((), {}, None)):
+        with pytest.raises(TypeError, match="takes a tuple and two dicts"):
+            extension.numbers_of(*wrong)
+    with pytest.raises(TypeError, match="takes 3 positional arguments"):
+        extension.numbers_of(())

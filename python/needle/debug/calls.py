@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 import weakref
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,24 +13,13 @@ from typing import Any
 from .. import listening as door
 from .. import places
 from ..autograd import TensorOp, Value
-from ..backend_selection import BACKEND
 from ..places import Line, Place, Within, here, is_users
+from .extension import trail
 
 _WATCHING = (str(Path(__file__).parent), door.__file__)
 _ANNOUNCE = door.announce.__code__
 #: Behind it, what every node comes through says nothing of where it comes from.
 _MAKING = Value.make_from_op.__func__.__code__, TensorOp.__call__.__code__  # type: ignore[attr-defined]
-
-
-def _trail_of_the_extension() -> Any:
-    """The extension's `trail`; None under ``NEEDLE_BACKEND=np``, and in a tree that was not built."""
-    if BACKEND == "nd":
-        with contextlib.suppress(ImportError):
-            return import_module("needle.backend_ndarray.ndarray_backend_cpu").trail
-    return None
-
-
-trail = _trail_of_the_extension()
 
 
 class Calls:
@@ -47,6 +35,8 @@ class Calls:
         Of the innermost walk the index of the event with which it began; None if there is none.
     within : tuple
         The innermost walk and module.
+    around : Within
+        The frames of these calls and walks, and what is known of the places within them.
     walker : Line or None
         The user's line that makes it.
     shared : Place or None
@@ -70,7 +60,8 @@ class Calls:
         self.paths: dict[int, str] = {}
         self.parts: weakref.WeakKeyDictionary[Any, dict[int, str]] = weakref.WeakKeyDictionary()
         self.candidates: dict[tuple[int, int], tuple[int, str]] = {}
-        self._around = [Within(None, None, {})]  # the frames of these calls and walks
+        self.around = Within(None, None, {})
+        self._outer: list[Within] = []  # what was `around` before
         self._trails: dict[int, tuple[Place, dict[bytes, Place]]] = {}  # what is known within a place, by its identity
         self._walks: list[tuple[int | None, Line | None]] = []  # those around the innermost
 
@@ -83,21 +74,20 @@ class Calls:
         The innermost `depth` frames tell nothing: this one, that of the listener, that of `announce`. Python makes an
         object of each frame that is looked at, which takes longer than the look, so it is asked for none of these.
         """
-        if trail is None:
-            return self._looked_at()
-        within = self._around[-1]
-        way = trail(sys._getframe(depth), within.frame, places.opinion, is_users)
-        where = within.trails.get(way)
-        if where is None:
-            where = within.trails[way] = self._looked_at()
-        return where
+        around = self.around
+        way = trail(sys._getframe(depth), around.frame, places.opinion, is_users)
+        return around.trails.get(way) or self.looked_at(way)
 
-    def _looked_at(self) -> Place:
-        frame = _announcing(sys._getframe(2))
+    def looked_at(self, way: bytes | None) -> Place:
+        """Where the program is; the next time, this `way` tells it."""
+        frame = _announcing(sys._getframe(1))
         for code in _MAKING:
             if frame is not None and frame.f_code is code:
                 frame = frame.f_back
-        return here(_WATCHING, frame, self._around[-1])
+        where = here(_WATCHING, frame, self.around)
+        if way is not None:
+            self.around.trails[way] = where
+        return where
 
     def enter(self, path: str, where: Place) -> None:
         """A module is called."""
@@ -110,7 +100,7 @@ class Calls:
         """The innermost call of a module has ended."""
         if self.open:
             self.open.pop()
-            self._around.pop()
+            self.around = self._outer.pop()
             self.module = self.open[-1][0] if self.open else ""
             self.within = self.walk, self.module
 
@@ -118,7 +108,7 @@ class Calls:
         """The user's `line` has begun a backward walk, with the event of this index."""
         walker = _walker(_announcing(sys._getframe(1)))
         caller = None if walker is None else walker.f_back
-        where = here(_WATCHING, caller, self._around[-1])
+        where = here(_WATCHING, caller, self.around)
         self._walks.append((self.walk, self.walker))
         self.walk, self.walker = event, line
         self.within = event, self.module
@@ -129,11 +119,12 @@ class Calls:
         if self._walks:
             self.walk, self.walker = self._walks.pop()
             self.within = self.walk, self.module
-            self._around.pop()
+            self.around = self._outer.pop()
 
     def _begin_around(self, frame: FrameType | None, where: Place) -> None:
         _, trails = self._trails.setdefault(id(where), (where, {}))
-        self._around.append(Within(frame, where, trails))
+        self._outer.append(self.around)
+        self.around = Within(frame, where, trails)
 
 
 class Here(threading.local):

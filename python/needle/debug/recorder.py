@@ -9,13 +9,15 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import places
 from ..autograd import Value
 from ..backend_selection import stamp
 from ..changes import Stale
 from ..display import kept_attributes
 from ..listening import Known, Listener, listening
-from ..places import Place
+from ..places import Place, is_users
 from .calls import Calls, Here
+from .extension import numbers_of, trail
 from .names import BY_ASSIGNMENT, BY_MODULE, BY_USER, Assigned, assigned, given_name
 from .order import inputs_first
 from .records import NODE_WIDTH, WIDTH, cut
@@ -83,6 +85,7 @@ class Recorder(Listener):
         self._flat, self._flat_nodes, self._ring = trace.events.flat, trace.all_nodes.flat, trace.ring
         self._numbers, self._number_of, self._forget = trace.numbers, trace.numbers.get, trace.forget
         self._lock = threading.RLock()
+        self._acquire, self._release = self._lock.acquire, self._lock.release  # take half as long as `with`
         self._here = Here()
         self._stamps: dict[int, Any] = {}
         self._assigned: dict[int, Assignment] = {}  # by the identity of the place
@@ -94,9 +97,11 @@ class Recorder(Listener):
         with self._lock:
             calls = self._here.calls
             where = calls.place()
-            numbers = self._inputs(inputs, where, calls)
+            numbers = numbers_of(inputs, self._numbers, self._stamps) or self._inputs(inputs, where, calls)
             of = type(op).__name__
-            number = self._number_of(id(node)) or self._new(node, of, vars(op), numbers, where, calls.within)
+            number = self._number_of(id(node))
+            if number is None:
+                number = self._new(node, node.cached_data, of, vars(op), numbers, where, calls.within)
             self._event(calls, "made", where, number, of, numbers)
             self.trace.all_nodes.change(number, made=True)
             _, name, maybe = self._assigned.get(id(where)) or self._assigned_at(where, calls)
@@ -110,20 +115,26 @@ class Recorder(Listener):
         with self._lock:
             calls = self._here.calls
             where = calls.place()
-            numbers = self._inputs(inputs, where, calls)
+            numbers = numbers_of(inputs, self._numbers, self._stamps) or self._inputs(inputs, where, calls)
             of = type(op).__name__
-            number = self._number_of(id(node)) or self._new(node, of, vars(op), numbers, where, calls.within)
+            number = self._number_of(id(node))
+            if number is None:
+                number = self._new(node, node.cached_data, of, vars(op), numbers, where, calls.within)
             self._event(calls, "computed", where, number, of, numbers, "", node.cached_data, seconds)
 
     def computed_and_made(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         """Write down both."""
-        with self._lock:
-            calls = self._here.calls
-            where = calls.place(4)  # every node comes through the function that announces this: it tells nothing, too
-            numbers = self._inputs(inputs, where, calls)
+        self._acquire()
+        try:
+            calls, flat = self._here.calls, self._flat
+            # Every node comes through the function that announces this: it tells nothing, too.
+            around = calls.around
+            way = trail(sys._getframe(3), around.frame, places.opinion, is_users)
+            where = around.trails.get(way) or calls.looked_at(way)
+            numbers = numbers_of(inputs, self._numbers, self._stamps) or self._inputs(inputs, where, calls)
             _, name, maybe = self._assigned.get(id(where)) or self._assigned_at(where, calls)
-            flat, within, data, of = self._flat, calls.within, node.cached_data, type(op).__name__
-            number = self._new(node, of, op.__dict__, numbers, where, within, True, name, BY_ASSIGNMENT)
+            within, data, of = calls.within, node.cached_data, type(op).__name__
+            number = self._new(node, data, of, op.__dict__, numbers, where, within, True, name, BY_ASSIGNMENT)
             value, nbytes = self._ring.add(data)
             if value is not None:
                 self._stamps[number] = data._view.stamp if type(data) is VIEWABLE else stamp(data)
@@ -132,6 +143,8 @@ class Recorder(Listener):
             calls.shared = None
             if maybe is not None and calls.open:
                 calls.candidates[maybe.where] = number, maybe.name
+        finally:
+            self._release()
 
     def share(self, node: Value, share: Any, consumer: Value, position: int) -> None:
         """Write down who handed what to whom; the value is that of the node that is the share."""
@@ -139,9 +152,10 @@ class Recorder(Listener):
 
     def all_shares(self, consumer: Value, shares: Sequence[Any], first: int = 0) -> None:
         """Write down each, to the inputs from the `first` on."""
-        with self._lock:
+        self._acquire()
+        try:
             calls, number_of, flat, inputs = self._here.calls, self._number_of, self._flat, consumer.inputs
-            where = calls.shared if first and calls.shared else calls.place()
+            where = (calls.shared if first else None) or calls.place()
             by, of = number_of(id(consumer)) or self._seen(consumer, where, calls), type(consumer.op).__name__
             within = calls.within
             for position, share in enumerate(shares, first):
@@ -153,6 +167,8 @@ class Recorder(Listener):
                     given = self._seen(share, where, calls)
                 flat += ("share", where, to, of, (), None, None, None, given, by, position, within, "")
             calls.shared = where
+        finally:
+            self._release()
 
     def failed(self, error: Exception, op: Op, inputs: tuple[Value, ...], node: Value | None) -> None:
         """Write it down."""
@@ -166,13 +182,16 @@ class Recorder(Listener):
 
     def freed(self, node: Value) -> None:
         """Write it down."""
-        with self._lock:
+        self._acquire()
+        try:
             calls = self._here.calls
             where = calls.shared or calls.place()
             number = self._number_of(id(node)) or self._seen(node, where, calls)
             flat = self._flat
             flat += ("freed", where, number, "", (), None, None, None, None, None, None, calls.within, "")
             calls.shared = None
+        finally:
+            self._release()
 
     def replaced(self, tensor: Value, before: Any) -> None:
         """Write it down, with the new value; that of before, too, if the tensor was not known."""
@@ -310,7 +329,9 @@ class Recorder(Listener):
         numbers = self.trace.numbers
         inputs, of = tuple(numbers[id(x)] for x in node.inputs), "" if node.op is None else type(node.op).__name__
         held = getattr(node.op, "__dict__", {})
-        number = self._new(node, of, held, inputs, where, calls.within, False, given_name(node), BY_USER)
+        number = self._new(
+            node, node.cached_data, of, held, inputs, where, calls.within, False, given_name(node), BY_USER
+        )
         self._event(calls, "seen", where, number, data=data)
         if calls.open and type(node).__name__ == "Parameter" and not self.trace.node(number).name:
             self._name_by_path(calls.outermost(), calls)  # it was put into the module since
@@ -319,6 +340,7 @@ class Recorder(Listener):
     def _new(
         self,
         node: Value,
+        data: Any,
         of: str,
         held: dict[str, Any],
         inputs: tuple[int, ...],
@@ -332,14 +354,13 @@ class Recorder(Listener):
 
         What is made gets its name, if it has one by then, with the second event from here on: that it was made.
         """
-        kind, data, grad, module = type(node).__name__, node.cached_data, node.requires_grad, within[1]
         shape, dtype = (data.shape, data.dtype) if type(data) is VIEWABLE else _shape_and_dtype(node)
         attributes, since = kept_attributes(held) if held else "", len(self._flat) // WIDTH
         by, at = (by, since + 1 if made else 0) if name else (0, 0)
         reference = Reference(node, self._forget)
         reference.key = key = id(node)
-        flat = self._flat_nodes
-        flat += (kind, of, attributes, inputs, shape, dtype, where, made, grad, module, name, since, by, at, reference)
+        flat, kind, grad, module = self._flat_nodes, type(node).__name__, node.requires_grad, within[1]
+        flat += kind, of, attributes, inputs, shape, dtype, where, made, grad, module, name, since, by, at, reference
         number = self._numbers[key] = len(flat) // NODE_WIDTH
         return number
 

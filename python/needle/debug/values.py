@@ -151,15 +151,13 @@ class Ring:
 
     def add(self, data: Any) -> tuple[int | None, int | None]:
         """Keep the data of a node as it is now; give its number and its bytes; None if it has no elements."""
-        if type(data) is not VIEWABLE:
-            return self._add_others(data)
-        view, kept = data._view, self._kept
-        footprint = view.footprint()
+        footprint = data._view.footprint() if type(data) is VIEWABLE else None
         if footprint is None:
             return self._add_others(data)
-        slot, (nbytes, address) = len(kept), footprint
-        kept.append(view)
-        if address and self._views.setdefault(address, slot) != slot:
+        nbytes, address = footprint
+        slot = len(self._kept)
+        self._kept.append(data._view)
+        if self._views.setdefault(address, slot) != slot:
             self._note_view(address, slot)
         self.used += nbytes
         if self.used > self.limit:

@@ -1,5 +1,5 @@
-// Where a Python program is: the calls that are open, as a key by which needle.debug looks up what
-// it knows of that place. It is asked for at every event of a recording.
+// What needle.debug asks at every event of a recording: where the program is, as a key by which it
+// looks up what it knows of that place, and what it knows of the nodes that an event is about.
 #include <frameobject.h>
 
 #include <cstdint>
@@ -71,14 +71,54 @@ PyObject* trail(const char* name, PyObject* const* args, Py_ssize_t count) {
                                    static_cast<Py_ssize_t>(seen.size() * sizeof(seen[0])));
 }
 
+// The attribute of that name, which is kept interned; empty, without an error, if there is none.
+Object attribute(const Object& object, PyObject* name) {
+  PyObject* const found = object ? PyObject_GetAttr(object.ptr(), name) : nullptr;
+  if (!found) PyErr_Clear();
+  return new_reference(found);
+}
+
+// Whether nobody has written to the data of `node` since it had the stamp that `stamps` has for
+// `number`; false if that takes a longer look.
+bool is_as_stamped(PyObject* node, PyObject* number, PyObject* stamps) {
+  static PyObject* const data = PyUnicode_InternFromString("cached_data");
+  static PyObject* const view = PyUnicode_InternFromString("_view");
+  static PyObject* const stamp = PyUnicode_InternFromString("stamp");
+  PyObject* const known = PyDict_GetItemWithError(stamps, number);
+  if (!known) return true;
+  const Object it = py::reinterpret_borrow<Object>(node);
+  return attribute(attribute(attribute(it, data), view), stamp).ptr() == known;
+}
+
+PyObject* numbers_of(const char* name, PyObject* const* args, Py_ssize_t count) {
+  require_count(name, count, 3);
+  PyObject *const nodes = args[0], *const numbers = args[1], *const stamps = args[2];
+  if (!PyTuple_Check(nodes) || !PyDict_Check(numbers) || !PyDict_Check(stamps)) {
+    throw py::type_error("numbers_of takes a tuple and two dicts");
+  }
+  Object found = new_reference(PyTuple_New(PyTuple_GET_SIZE(nodes)));
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(nodes); ++i) {
+    PyObject* const node = PyTuple_GET_ITEM(nodes, i);
+    const Object identity = new_reference(PyLong_FromVoidPtr(node));
+    PyObject* const number = PyDict_GetItemWithError(numbers, identity.ptr());
+    if (!number || !is_as_stamped(node, number, stamps)) return none();
+    PyTuple_SET_ITEM(found.ptr(), i, Py_NewRef(number));
+  }
+  return found.release().ptr();
+}
+
 }  // namespace
 
-void add_frames(PyObject* module) {
+void add_debug(PyObject* module) {
   static Table table;
   table.add<trail>("trail", "frame, end, opinion, is_users",
                    "What tells apart where the program is: the instructions of its frames.\n\n"
                    "From `frame` out to the frame `end`, or to the first whose code `is_users`, "
                    "which is asked once of each code and `opinion`.");
+  table.add<numbers_of>("numbers_of", "nodes, numbers, stamps",
+                        "The numbers that nodes have by their identity, as a tuple.\n\n"
+                        "None if one has none, or if the stamp of its data may be another than "
+                        "the one of that number: then it takes a longer look.");
   if (PyModule_AddFunctions(module, table.finish()) != 0) throw py::error_already_set();
 }
 
