@@ -26,6 +26,10 @@ constexpr int64_t kLargeWork = int64_t{1} << 31;
 // Bytes of A and B that one tile may read in place.
 constexpr int64_t kInPlaceBytes = int64_t{1} << 20;
 
+// Multiply-adds for each row of A and column of B from which on it pays to pack what could be read
+// in place at some waste.
+constexpr int64_t kWorkPerPacked = int64_t{1} << 14;
+
 // The operands of one product and where it goes.
 template <typename T>
 struct Product {
@@ -51,13 +55,27 @@ bool suits_dot(const Product<T>& product) {
          product.a.cols >= 32 * product.c.rows;
 }
 
-// Packing beats reading rows that are far apart, or too many for the caches; but not for one row of
-// tiles, which reads everything once.
+// Whether reading the operands in place wastes so much that it is felt where tiles are low, so that
+// what is fetched is used a few times only: of A^T, where a tile uses the smaller part of a cache
+// line for each step of k, or of B, where its rows fall on two places of the first-level cache.
+template <typename T>
+bool wastes_reads(const Product<T>& product) {
+  constexpr int64_t bytes = sizeof(T), line = 64, way = 4096;
+  if (2 * kTileRows * bytes > line) return false;
+  const auto& [a, b, c] = product;
+  const bool reads_parts = a.row_stride == 1 && a.col_stride != 1;
+  const bool collides = b.col_stride == 1 && b.row_stride * bytes % (way / 2) == 0;
+  return (reads_parts || collides) &&
+         c.rows * c.cols * a.cols >= kWorkPerPacked * (c.rows + c.cols);
+}
+
+// Packing beats reading rows that are far apart, too many for the caches, or in parts; but not for
+// one row of tiles, which reads everything once.
 template <typename T>
 bool suits_packed(const Product<T>& product) {
   const auto& [a, b, c] = product;
   const int64_t bytes = (c.rows + c.cols) * a.cols * static_cast<int64_t>(sizeof(T));
-  return c.rows > kTileRows && (bytes > kInPlaceBytes || rows_collide(a));
+  return c.rows > kTileRows && (bytes > kInPlaceBytes || rows_collide(a) || wastes_reads(product));
 }
 
 // One tile. Whether by dot products is settled for the whole product, because it shows in the last
