@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import signal
 import sys
 import threading
 import time
@@ -275,16 +276,22 @@ def test_pm_shows_the_recording_out_of_which_the_error_came_and_no_other(monkeyp
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_leaving_in_a_thread_ends_the_program():
     after: list[str] = []
+    thread = threading.Thread(target=lambda: after.append(str(tensor([1.0]) * 2)))
+    # A program that was started in the background ignores SIGINT; the tests may be one.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def program() -> None:
-        thread = threading.Thread(target=lambda: after.append(str(tensor([1.0]) * 2)))
         thread.start()
         for _ in range(100):
             time.sleep(0.05)
         after.append("the end")
 
-    with pytest.raises(KeyboardInterrupt):
-        session(program, "b op=MulScalar", "c", "q")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            session(program, "b op=MulScalar", "c", "q")
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    thread.join()
     assert not after
 
 
