@@ -21,9 +21,9 @@ namespace {
 template <typename T>
 constexpr int64_t kStrip = kTileVectors * kLanes<T>;
 
-// Steps of k, rows of A and columns of B in a block. A strip of 6 rows of A is 12 KiB of float then,
-// one of 12 rows 18 KiB, half a first-level cache; a block of A 96 or 144 KiB; a block of B 2 or
-// 1.5 MiB.
+// Steps of k, rows of A and columns of B in a block. A strip of 6 rows of A is 12 KiB of float
+// then, one of 12 rows 18 KiB, half a first-level cache; a block of A 96 or 144 KiB; a block of B 2
+// or 1.5 MiB.
 constexpr int64_t kDepth = kTileRows < 12 ? 512 : 384;
 constexpr int64_t kBlockRows = 8 * kTileRows;
 constexpr int64_t kBlockCols = 1024;
