@@ -94,7 +94,7 @@ class _Detector(Listener):
         if fault_of(node.cached_data):
             self.computed(node, op, inputs, seconds)
         if node.requires_grad:
-            self.origins.made(node, 5)  # also the function that every node comes through
+            self.origins.made(node, 4)  # also the function that every node comes through
 
     def computed(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
         kind = fault_of(node.cached_data)

@@ -7,11 +7,13 @@ from types import FrameType
 from typing import Any, NamedTuple
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+from .. import places
 from ..autograd import Op, Value
 from ..display import of_op
 from ..listening import Known, Listener, listeners
-from ..places import Line, here, users_line
+from ..places import Line, here, is_users, users_line
 from ..reverse import adjoints
+from .extension import trail
 
 _GRADIENT = Op.gradient_as_tuple.__code__
 _ADJOINTS = adjoints.__code__
@@ -63,7 +65,7 @@ class Origins:
         self._known: dict[int, tuple[ReferenceType[Value], Origin]] = {}
         self._changed: WeakKeyDictionary[Value, Line] = WeakKeyDictionary()
         self._limit = 1000
-        self._here: dict[int, Origin] = {}  # by the identity of their lines
+        self._here: dict[bytes, Origin] = {}  # by their trails
 
     def __setitem__(self, node: Value, origin: Origin) -> None:
         self._known[id(node)] = ref(node), origin
@@ -74,15 +76,17 @@ class Origins:
         self._known = {key: entry for key, entry in self._known.items() if entry[0]() is not None}
         self._limit = max(1000, 2 * len(self._known))
 
-    def made(self, node: Value, depth: int = 4) -> None:
+    def made(self, node: Value, depth: int = 3) -> None:
         """`node` is made where the program is, for itself: so says a listener that is told so.
 
-        The innermost `depth` frames are the library's: by default those here, of the listener and of `announce`.
+        The innermost `depth` frames are the library's: by default this one, that of the listener and of `announce`.
         """
-        line = users_line(depth)
-        origin = self._here.get(id(line))
+        way = trail(sys._getframe(depth), None, places.opinion, is_users)
+        origin = self._here.get(way)
         if origin is None:
-            origin = self._here[id(line)] = Origin(line)
+            origin = Origin(users_line(depth + 1))
+            if way is not None:
+                self._here[way] = origin
         self._known[id(node)] = ref(node), origin
         if len(self._known) > self._limit:
             self._drop_dead()
