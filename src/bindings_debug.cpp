@@ -97,9 +97,11 @@ PyObject* numbers_of(const char* name, PyObject* const* args, Py_ssize_t count) 
     throw py::type_error("numbers_of takes a tuple and two dicts");
   }
   Object found = new_reference(PyTuple_New(PyTuple_GET_SIZE(nodes)));
+  if (!found) throw py::error_already_set();
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(nodes); ++i) {
     PyObject* const node = PyTuple_GET_ITEM(nodes, i);
     const Object identity = new_reference(PyLong_FromVoidPtr(node));
+    if (!identity) throw py::error_already_set();
     PyObject* const number = PyDict_GetItemWithError(numbers, identity.ptr());
     if (!number || !is_as_stamped(node, number, stamps)) return none();
     PyTuple_SET_ITEM(found.ptr(), i, Py_NewRef(number));
@@ -117,8 +119,8 @@ void add_debug(PyObject* module) {
                    "which is asked once of each code and `opinion`.");
   table.add<numbers_of>("numbers_of", "nodes, numbers, stamps",
                         "The numbers that nodes have by their identity, as a tuple.\n\n"
-                        "None if one has none, or if the stamp of its data may be another than "
-                        "the one of that number: then it takes a longer look.");
+                        "None if one has none, or if its data may have been written or replaced "
+                        "since it had the stamp of its number: that takes a longer look.");
   if (PyModule_AddFunctions(module, table.finish()) != 0) throw py::error_already_set();
 }
 
