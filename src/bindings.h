@@ -46,7 +46,7 @@ void add_fused_kernels(PyObject* module);
 // Adds the kernel that does a list of elementwise steps, and the type of such a list.
 void add_chain(py::module_& module);
 
-// Adds what tells where a Python program is.
+// Adds what needle.debug asks at every event of a recording.
 void add_debug(PyObject* module);
 
 // Adds what replays recorded kernel calls.

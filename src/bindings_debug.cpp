@@ -48,9 +48,9 @@ bool is_users(const Object& code, PyObject* opinion, PyObject* ask) {
   if (known != said.end()) return known->second;
   const Object answer = new_reference(PyObject_CallOneArg(ask, code.ptr()));
   if (!answer) throw py::error_already_set();
-  const bool is_users = answer.ptr() == Py_True;
-  if (held == opinion) said[code.ptr()] = is_users;  // another thread may have come with another
-  return is_users;
+  const bool yes = answer.ptr() == Py_True;
+  if (held == opinion) said[code.ptr()] = yes;  // another thread may have come with another
+  return yes;
 }
 
 PyObject* trail(const char* name, PyObject* const* args, Py_ssize_t count) {

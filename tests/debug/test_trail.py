@@ -76,6 +76,44 @@ def test_a_recording_has_the_same_places_without_it(monkeypatch):
     assert with_it.all_nodes == without.all_nodes
 
 
+def frames_of(function: Any) -> int:
+    """How many functions written in Python are entered."""
+    entered = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal entered
+        entered += event == "call"
+
+    sys.setprofile(count)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+def test_recording_enters_few_functions_for_each_operation_and_looks_at_each_place_once(monkeypatch):
+    looks: list[Any] = []
+    look = calls.Calls.looked_at
+    monkeypatch.setattr(calls.Calls, "looked_at", lambda *args: looks.append(args) or look(*args))
+    x, n = tensor(np.ones((8, 8), "float32")), 100
+
+    def chain() -> None:
+        y = x
+        for _ in range(n):
+            y = y + 1.0 * y
+        y.sum().backward(create_graph=False)
+
+    eager = frames_of(chain)
+    with ndl.debug.record() as trace:
+        frames_of(chain)
+        seen, events = len(looks), len(trace.events)
+        recorded = frames_of(chain)
+    assert len(trace.events) == 2 * events - 1 > 2 * 13 * n - 1  # `x` is seen once
+    assert len(looks) == seen < 20
+    assert recorded - eager < 18 * 2 * n  # for each operation, forward and back
+
+
 def test_what_becomes_the_users_ends_the_ways_that_go_through_it():
     code = """
 import needle as ndl

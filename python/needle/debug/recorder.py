@@ -97,11 +97,7 @@ class Recorder(Listener):
         with self._lock:
             calls = self._here.calls
             where = calls.place()
-            numbers = numbers_of(inputs, self._numbers, self._stamps) or self._inputs(inputs, where, calls)
-            of = type(op).__name__
-            number = self._number_of(id(node))
-            if number is None:
-                number = self._new(node, node.cached_data, of, vars(op), numbers, where, calls.within)
+            number, of, numbers = self._applied(op, inputs, node, where, calls)
             self._event(calls, "made", where, number, of, numbers)
             self.trace.all_nodes.change(number, made=True)
             _, name, maybe = self._assigned.get(id(where)) or self._assigned_at(where, calls)
@@ -115,11 +111,7 @@ class Recorder(Listener):
         with self._lock:
             calls = self._here.calls
             where = calls.place()
-            numbers = numbers_of(inputs, self._numbers, self._stamps) or self._inputs(inputs, where, calls)
-            of = type(op).__name__
-            number = self._number_of(id(node))
-            if number is None:
-                number = self._new(node, node.cached_data, of, vars(op), numbers, where, calls.within)
+            number, of, numbers = self._applied(op, inputs, node, where, calls)
             self._event(calls, "computed", where, number, of, numbers, "", node.cached_data, seconds)
 
     def computed_and_made(self, node: Value, op: Op, inputs: tuple[Value, ...], seconds: float) -> None:
@@ -134,7 +126,7 @@ class Recorder(Listener):
             numbers = numbers_of(inputs, self._numbers, self._stamps) or self._inputs(inputs, where, calls)
             _, name, maybe = self._assigned.get(id(where)) or self._assigned_at(where, calls)
             within, data, of = calls.within, node.cached_data, type(op).__name__
-            number = self._new(node, data, of, op.__dict__, numbers, where, within, True, name, BY_ASSIGNMENT)
+            number = self._new(node, of, op.__dict__, numbers, where, within, True, name, BY_ASSIGNMENT)
             value, nbytes = self._ring.add(data)
             if value is not None:
                 self._stamps[number] = data._view.stamp if type(data) is VIEWABLE else stamp(data)
@@ -298,6 +290,14 @@ class Recorder(Listener):
             self._stamps[number] = data._view.stamp if type(data) is VIEWABLE else stamp(data)
         return value, nbytes
 
+    def _applied(
+        self, op: Op, inputs: tuple[Value, ...], node: Value, where: Place, calls: Calls
+    ) -> tuple[int, str, tuple[int, ...]]:
+        """The number of a node, known or new; the name of its op; and the numbers of its inputs."""
+        numbers = numbers_of(inputs, self._numbers, self._stamps) or self._inputs(inputs, where, calls)
+        of, number = type(op).__name__, self._number_of(id(node))
+        return number or self._new(node, of, vars(op), numbers, where, calls.within), of, numbers
+
     def _inputs(self, inputs: tuple[Value, ...], where: Place, calls: Calls) -> tuple[int, ...]:
         """The numbers of nodes that are used; data that was written in place since it was last seen is noted."""
         numbers, number_of, stamps = [], self._number_of, self._stamps
@@ -329,9 +329,7 @@ class Recorder(Listener):
         numbers = self.trace.numbers
         inputs, of = tuple(numbers[id(x)] for x in node.inputs), "" if node.op is None else type(node.op).__name__
         held = getattr(node.op, "__dict__", {})
-        number = self._new(
-            node, node.cached_data, of, held, inputs, where, calls.within, False, given_name(node), BY_USER
-        )
+        number = self._new(node, of, held, inputs, where, calls.within, False, given_name(node), BY_USER)
         self._event(calls, "seen", where, number, data=data)
         if calls.open and type(node).__name__ == "Parameter" and not self.trace.node(number).name:
             self._name_by_path(calls.outermost(), calls)  # it was put into the module since
@@ -340,7 +338,6 @@ class Recorder(Listener):
     def _new(
         self,
         node: Value,
-        data: Any,
         of: str,
         held: dict[str, Any],
         inputs: tuple[int, ...],
@@ -354,6 +351,7 @@ class Recorder(Listener):
 
         What is made gets its name, if it has one by then, with the second event from here on: that it was made.
         """
+        data = node.cached_data
         shape, dtype = (data.shape, data.dtype) if type(data) is VIEWABLE else _shape_and_dtype(node)
         attributes, since = kept_attributes(held) if held else "", len(self._flat) // WIDTH
         by, at = (by, since + 1 if made else 0) if name else (0, 0)
