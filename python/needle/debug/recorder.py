@@ -119,7 +119,7 @@ class Recorder(Listener):
         self._acquire()
         try:
             calls, flat = self._here.calls, self._flat
-            # Every node comes through the function that announces this: it tells nothing, too.
+            # As calls.place(4) does, without the call: what announces this makes every node, so it tells nothing, too.
             around = calls.around
             way = trail(sys._getframe(3), around.frame, places.opinion, is_users)
             where = around.trails.get(way) or calls.looked_at(way)
