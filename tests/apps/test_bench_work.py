@@ -227,3 +227,9 @@ def _forget_runs() -> Iterator[None]:
     """Leave no faked measurements behind."""
     yield
     mnist.measured.cache_clear()
+
+
+def test_processes_keep_what_python_compiles_whatever_the_caller_does(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    process = run_process(["-c", "import sys; print(sys.dont_write_bytecode)"], Settings())
+    assert process.output.strip() == "False"

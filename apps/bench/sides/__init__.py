@@ -76,11 +76,14 @@ _THREAD_VARIABLES = ("NEEDLE_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment in which every library uses that many threads (JAX asks for ``NPROC``) and the CPU alone."""
+    """The environment in which every library uses that many threads (JAX asks for ``NPROC``) and the CPU alone.
+
+    And in which Python keeps what it compiles: else a tree would be compiled at each import, and an installed peer not.
+    """
     variables = {name: str(threads) for name in _THREAD_VARIABLES}
     if threads == 1:
         variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    return {**os.environ, **variables, "JAX_PLATFORMS": "cpu"}
+    return {**os.environ, **variables, "JAX_PLATFORMS": "cpu", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def keep_to_cores(threads: int) -> None:
