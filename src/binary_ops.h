@@ -56,20 +56,28 @@ struct Div : Cheap {
   }
 };
 
-// Two plain choices instead of one condition of two parts: so nests of them vectorise too.
+// y, or a NaN if x is one. Not a choice: where choices are nested, the compiler mixes them up into
+// twice the instructions.
+template <typename T>
+NEEDLE_INLINE T unless_nan(T x, T y) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return from_bits<T>(to_bits(y) | (0 - static_cast<Bits<T>>(x != x)));
+  } else {
+    return y;
+  }
+}
+
 struct Maximum : Cheap {
   template <typename T>
   T operator()(T a, T b) const {
-    const T larger = a > b ? a : b;  // b, if it is a NaN
-    return a != a ? a : larger;
+    return unless_nan(a, a > b ? a : b);  // the choice is b, if that is a NaN
   }
 };
 
 struct Minimum : Cheap {
   template <typename T>
   T operator()(T a, T b) const {
-    const T smaller = a < b ? a : b;
-    return a != a ? a : smaller;
+    return unless_nan(a, a < b ? a : b);
   }
 };
 

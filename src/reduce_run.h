@@ -2,8 +2,8 @@
 //
 // Both come down to one loop, add_rows: eight rows (or fewer) are combined in pairs, pairs of pairs
 // and so on, and then join their accumulators. Many accumulators side by side are what vectorises;
-// a run has kLanes of them, and as folding those takes longer than a short run itself, many runs
-// are folded together.
+// a run has kLanes of them, folded to four by halves; as folding those takes longer than a short
+// run itself, many runs are folded together.
 //
 // Each accumulator takes its elements in an order that depends on the extents alone. Every function
 // f is one of binary_ops.h.
@@ -72,19 +72,42 @@ void reduce_rows(F f, int64_t rows, const T* x, int64_t stride, int64_t columns,
   for (; rows > 0; --rows, x += stride) add_rows<1>(f, x, stride, columns, accumulators);
 }
 
-// lanes[j] <- f of itself and the elements j, j + kLanes, j + 2 kLanes, ... of a run.
+// lanes[j] <- f of itself and the elements j, j + kLanes, j + 2 kLanes, ... of a short run. There
+// is no call in it but for what is left over.
 template <typename F, typename T, typename A>
-void add_run(F f, int64_t n, const T* x, A* lanes) {
+NEEDLE_INLINE void add_short_run(F f, int64_t n, const T* x, A* lanes) {
+  const auto add = [&](auto rows) {
+    NEEDLE_INDEPENDENT
+    for (int64_t j = 0; j < kLanes; ++j) {
+      lanes[j] = f(lanes[j], combined<rows(), A>(f, x + j, kLanes));
+    }
+    n -= rows() * kLanes;
+    x += rows() * kLanes;
+  };
+  while (n >= 4 * kLanes) add(std::integral_constant<int, 4>());
+  while (n >= kLanes) add(std::integral_constant<int, 1>());
+  if (n != 0) add_rows<1>(f, x, 0, n, lanes);
+}
+
+// quarter[j] <- f of the elements j, j + kLanes / 4, j + kLanes / 2, ... of a run.
+template <typename F, typename T, typename A>
+void reduce_run(F f, int64_t n, const T* x, A* quarter) {
+  alignas(64) A lanes[kLanes];
+  std::fill_n(lanes, kLanes, identity<A>(f));
   if (n >= kLongRun) {
     A wide[kWideLanes];
     std::fill_n(wide, kWideLanes, identity<A>(f));
     reduce_rows(f, n / kWideLanes, x, kWideLanes, kWideLanes, wide);
-    reduce_rows(f, kWideLanes / kLanes, wide, kLanes, kLanes, lanes);
+    add_short_run(f, kWideLanes, wide, lanes);
     x += n / kWideLanes * kWideLanes;
     n %= kWideLanes;
   }
-  reduce_rows(f, n / kLanes, x, kLanes, kLanes, lanes);
-  if (const int64_t rest = n % kLanes; rest != 0) add_rows<1>(f, x + n - rest, 0, rest, lanes);
+  add_short_run(f, n, x, lanes);
+  constexpr int64_t kPart = kLanes / 4;
+  NEEDLE_INDEPENDENT
+  for (int64_t j = 0; j < kPart; ++j) {
+    quarter[j] = f(f(lanes[j], lanes[j + 2 * kPart]), f(lanes[j + kPart], lanes[j + 3 * kPart]));
+  }
 }
 
 // out[i] <- f(x[2 i], x[2 i + 1])
@@ -98,14 +121,11 @@ template <typename F, typename A>
 template <typename F, typename Run, typename A>
 void reduce_batch(F f, int64_t runs, int64_t n, Run run, A* out) {
   static_assert(kLanes == 16);
-  alignas(64) A lanes[kBatch * kLanes];
-  alignas(64) A half[kBatch * kLanes / 2];
-  std::fill_n(lanes, runs * kLanes, identity<A>(f));
-  for (int64_t i = 0; i < runs; ++i) add_run(f, n, run(i), lanes + i * kLanes);
-  combine_neighbours(f, 8 * runs, lanes, half);
-  combine_neighbours(f, 4 * runs, half, lanes);
-  combine_neighbours(f, 2 * runs, lanes, half);
-  combine_neighbours(f, runs, half, out);
+  alignas(64) A quarters[4 * kBatch];
+  alignas(64) A halves[2 * kBatch];
+  for (int64_t i = 0; i < runs; ++i) reduce_run(f, n, run(i), quarters + 4 * i);
+  combine_neighbours(f, 2 * runs, quarters, halves);
+  combine_neighbours(f, runs, halves, out);
 }
 
 // The same for any number of runs.
