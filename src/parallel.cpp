@@ -1,8 +1,9 @@
 // The thread pool: workers that watch for a job for a moment, then sleep until one comes.
 //
 // One job runs at a time. The thread that brings it works on it too, and never waits for a worker
-// that has not begun: waking a sleeper takes longer than many a kernel. A thread that finds the
-// pool busy runs its own job alone.
+// that has not begun: waking a sleeper takes longer than many a kernel. It takes chunks from the
+// first on, workers from the last on: so what one kernel leaves in the cache of a core is mostly
+// what the next one needs there. A thread that finds the pool busy runs its own job alone.
 #include "parallel.h"
 
 #include <algorithm>
@@ -72,11 +73,12 @@ class Pool {
     function_ = function;
     context_ = context;
     chunks_ = chunks;
-    next_.store(0, std::memory_order_relaxed);
+    taken_.store(0, std::memory_order_relaxed);
+    taken_from_end_.store(0, std::memory_order_relaxed);
     open_.store(true);
     jobs_.fetch_add(1);
     wake(std::min<int64_t>(chunks - 1, static_cast<int64_t>(threads_.size())));
-    take_chunks();
+    take_chunks([front = int64_t{0}]() mutable { return front++; });
     // Closed first, counted second; a worker enters first and looks whether it is closed second. So
     // either it stays out, or it is waited for.
     open_.store(false);
@@ -91,19 +93,22 @@ class Pool {
   }
 
  private:
-  // An exception ends the job: it is kept, and nobody takes another chunk.
-  void take_chunks() {
+  // Runs chunks, one of those that nobody has taken at a time, as long as there are any. An
+  // exception ends the job: it is kept, and nobody takes another chunk.
+  template <typename Next>
+  void take_chunks(Next next) {
     in_job = true;
     try {
-      for (int64_t chunk; (chunk = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;) {
-        function_(context_, chunk);
-      }
+      while (taken_.fetch_add(1, std::memory_order_relaxed) < chunks_) function_(context_, next());
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex_);
       error_ = std::current_exception();
-      next_.store(chunks_, std::memory_order_relaxed);
+      taken_.store(chunks_, std::memory_order_relaxed);
     }
     in_job = false;
+  }
+  int64_t next_from_end() {
+    return chunks_ - 1 - taken_from_end_.fetch_add(1, std::memory_order_relaxed);
   }
 
   // Wakes up to `wanted` sleepers. One that is about to sleep either was counted here, and then
@@ -120,7 +125,7 @@ class Pool {
       seen = wait_for_job(seen);
       if (stopping_.load()) return;
       inside_.fetch_add(1);
-      if (open_.load()) take_chunks();
+      if (open_.load()) take_chunks([this] { return next_from_end(); });
       inside_.fetch_sub(1);
     }
   }
@@ -156,7 +161,8 @@ class Pool {
   void* context_ = nullptr;
   int64_t chunks_ = 0;
   std::exception_ptr error_;
-  alignas(64) std::atomic<int64_t> next_{0};   // the first chunk that nobody has taken
+  alignas(64) std::atomic<int64_t> taken_{0};  // chunks
+  std::atomic<int64_t> taken_from_end_{0};     // those of them that workers have
   alignas(64) std::atomic<uint64_t> jobs_{0};  // how many there were: what idle workers watch
   std::atomic<bool> open_{false};              // whether workers may enter
   alignas(64) std::atomic<int> inside_{0};     // workers that have entered

@@ -283,6 +283,13 @@ bool is_best(T x, T best) {
   return (x == best) | ((x != x) & (best != best));
 }
 
+// Calls body(stride); with a constant where elements are neighbours, so that loops over them
+// vectorise.
+template <typename Body>
+void with_stride(int64_t stride, Body&& body) {
+  stride == 1 ? body(std::integral_constant<int64_t, 1>()) : body(stride);
+}
+
 // The first position of a maximum in the row-major order of the reduced axes. The last axis is
 // scanned in blocks, without a branch for each element.
 template <typename T>
@@ -297,7 +304,9 @@ int64_t find_in_runs(Axes<3> outer, const T* data, T best) {
     for (int64_t first = 0; first < run.extent; first += kBlock) {
       const int64_t last = std::min(run.extent, first + kBlock);
       int found = 0;
-      for (int64_t j = first; j < last; ++j) found |= is_best(x[j * stride], best);
+      with_stride(stride, [&](auto step) {
+        for (int64_t j = first; j < last; ++j) found |= is_best(x[j * step], best);
+      });
       for (int64_t j = first; found != 0 && j < last; ++j) {
         if (is_best(x[j * stride], best)) return i * run.extent + j;
       }
@@ -308,17 +317,20 @@ int64_t find_in_runs(Axes<3> outer, const T* data, T best) {
 
 // The same for `columns` neighbours, each with a maximum of its own.
 template <typename T>
-void find_in_rows(const Axes<3>& reduced, int64_t columns, Block<const T> data, Block<const T> best,
-                  int64_t* found) {
+void find_in_rows(const Axes<3>& reduced, int64_t columns, const T* data, int64_t stride,
+                  const T* best, int64_t* found) {
   const int64_t rows = reduced.size();
   Odometer<3> position(reduced, 0);
   std::fill_n(found, columns, rows);
   for (int64_t row = 0; row < rows; ++row, position.advance()) {
-    const T* const x = data.data + position.offset()[1];
-    for (int64_t j = 0; j < columns; ++j) {
-      const bool here = is_best(x[j * data.column], best.data[j * best.column]);
-      found[j] = here & (found[j] == rows) ? row : found[j];
-    }
+    const T* const x = data + position.offset()[1];
+    with_stride(stride, [&](auto step) {
+      NEEDLE_INDEPENDENT
+      for (int64_t j = 0; j < columns; ++j) {
+        const bool here = is_best(x[j * step], best[j]);
+        found[j] = here & (found[j] == rows) ? row : found[j];
+      }
+    });
   }
 }
 
@@ -333,13 +345,14 @@ void find(const View& a, const View& best, const View& out) {
   parallel_tiles(kept, [&, a_stride = a_stride, best_stride = best_stride,
                         out_stride = out_stride](const Tile<3>& tile) {
     int64_t found[kColumns];
+    T maxima[kColumns];
+    copy_block<T>(1, tile.columns, {best.data<T>() + tile.offset[2], 0, best_stride},
+                  {maxima, 0, 1});
     const T* const data = a.data<T>() + tile.offset[1];
-    const T* const maxima = best.data<T>() + tile.offset[2];
     if (along_runs) {
-      found[0] = find_in_runs(axes.reduced, data, *maxima);
+      found[0] = find_in_runs(axes.reduced, data, maxima[0]);
     } else {
-      find_in_rows<T>(axes.reduced, tile.columns, {data, 0, a_stride}, {maxima, 0, best_stride},
-                      found);
+      find_in_rows(axes.reduced, tile.columns, data, a_stride, maxima, found);
     }
     int64_t* const target = out.data<int64_t>() + tile.offset[0];
     for (int64_t j = 0; j < tile.columns; ++j) target[j * out_stride] = found[j];

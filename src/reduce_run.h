@@ -98,7 +98,7 @@ void reduce_run(F f, int64_t n, const T* x, A* quarter) {
     A wide[kWideLanes];
     std::fill_n(wide, kWideLanes, identity<A>(f));
     reduce_rows(f, n / kWideLanes, x, kWideLanes, kWideLanes, wide);
-    add_short_run(f, kWideLanes, wide, lanes);
+    reduce_rows(f, kWideLanes / kLanes, wide, kLanes, kLanes, lanes);
     x += n / kWideLanes * kWideLanes;
     n %= kWideLanes;
   }
