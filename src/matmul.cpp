@@ -57,7 +57,8 @@ bool suits_dot(const Product<T>& product) {
 
 // Whether reading the operands in place wastes so much that it is felt where tiles are low, so that
 // what is fetched is used a few times only: of A^T, where a tile uses the smaller part of a cache
-// line for each step of k, or of B, where its rows fall on two places of the first-level cache.
+// line for each step of k, or of B, where its rows fall on two places of the first-level cache, or
+// begin within lines, so that strips of it lie in one line more than they need.
 template <typename T>
 bool wastes_reads(const Product<T>& product) {
   constexpr int64_t bytes = sizeof(T), line = 64, way = 4096;
@@ -65,7 +66,8 @@ bool wastes_reads(const Product<T>& product) {
   const auto& [a, b, c] = product;
   const bool reads_parts = a.row_stride == 1 && a.col_stride != 1;
   const bool collides = b.col_stride == 1 && b.row_stride * bytes % (way / 2) == 0;
-  return (reads_parts || collides) &&
+  const bool crosses = b.col_stride == 1 && b.row_stride * bytes % line != 0;
+  return (reads_parts || collides || crosses) &&
          c.rows * c.cols * a.cols >= kWorkPerPacked * (c.rows + c.cols);
 }
 
