@@ -226,7 +226,18 @@ int row_axis(const Axes<N>& axes, const Axis<N>& column) {
   return axes.count - 1;
 }
 
-// The plan of an elementwise kernel over views of one shape; `grain` elements make a chunk of work.
+// Elements of a chunk, of which there are as many as keep `grain`, but an even number of like size:
+// or one of two threads would have one of three chunks to do, and the other two.
+inline int64_t fair_grain(int64_t elements, int64_t grain) {
+  constexpr int64_t kLine = 64;  // elements, or bytes at least: threads do not share cache lines
+  if (elements <= grain) return grain;
+  const int64_t pairs = (elements + 2 * grain - 1) / (2 * grain);
+  const int64_t share = (elements + 2 * pairs - 1) / (2 * pairs);
+  return (share + kLine - 1) / kLine * kLine;
+}
+
+// The plan of an elementwise kernel over views of one shape; what has at most `grain` elements is
+// one chunk of work.
 template <typename... Views>
 NEEDLE_ONE_COPY TiledLoop<1 + sizeof...(Views)> plan(int64_t grain, const View& out,
                                                      const Views&... inputs) {
@@ -235,6 +246,7 @@ NEEDLE_ONE_COPY TiledLoop<1 + sizeof...(Views)> plan(int64_t grain, const View& 
   Axes<N>& axes = loop.grid;
   axes = shared_axes(out, inputs...);
   simplify(axes);
+  grain = fair_grain(axes.size(), grain);
 
   loop.row = loop.column = one_element<N>();
   if (axes.count > 0) loop.column = axes.pop(axes.count - 1);
