@@ -177,19 +177,24 @@ class Replay {
   std::size_t failed_ = 0;
 };
 
-// Whether nobody else holds these arrays, which all view one buffer: not the arrays (each has
-// `references` that are known of, one of them the tuple's), not their views, not the buffer.
-bool unshared(const py::tuple& arrays, Py_ssize_t references) {
+// How many references of an array, and of its view, are known of.
+struct Known {
+  Py_ssize_t array, view;
+};
+
+// Whether nobody else holds these arrays, which all view one buffer: not the arrays, not their
+// views, not the buffer.
+bool unshared(PyObject* const* arrays, Py_ssize_t count, const Known& known) {
   static PyObject* const view_name = PyUnicode_InternFromString("_view");
   std::shared_ptr<Array> buffer;
   PyObject* handle = nullptr;
   Py_ssize_t with_handle = 0;
-  for (const py::handle& array : arrays) {
-    const auto object = py::reinterpret_steal<py::object>(PyObject_GetAttr(array.ptr(), view_name));
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    const auto object = py::reinterpret_steal<py::object>(PyObject_GetAttr(arrays[i], view_name));
     if (!object) throw py::error_already_set();
     const ViewObject* view = as_view_object(object);
-    // The view has one reference of its array and one of ours.
-    if (Py_REFCNT(array.ptr()) > references || Py_REFCNT(object.ptr()) > 2) return false;
+    if (Py_REFCNT(arrays[i]) > known.array) return false;
+    if (Py_REFCNT(object.ptr()) > known.view + 1) return false;  // one is ours
     if (!buffer) buffer = view->view.array;
     if (buffer != view->view.array) return false;
     if (view->handle) {
@@ -199,8 +204,25 @@ bool unshared(const py::tuple& arrays, Py_ssize_t references) {
     }
   }
   if (handle && Py_REFCNT(handle) > with_handle) return false;
-  const auto owners = static_cast<long>(arrays.size()) + (handle ? 1 : 0) + 1;  // and `buffer` here
+  const auto owners = static_cast<long>(count) + (handle ? 1 : 0) + 1;  // and `buffer` here
   return buffer.use_count() <= owners;
+}
+
+// Of arrays that a tuple holds: each is known to that, and its view to the array.
+bool unshared_tuple(const py::tuple& arrays) {
+  const auto count = static_cast<Py_ssize_t>(arrays.size());
+  return count == 0 || unshared(&PyTuple_GET_ITEM(arrays.ptr(), 0), count, {1, 1});
+}
+
+// The positions of those data that somebody else holds. Each is known to its tensor and to the list
+// `data`, its view to the array and to one list of views.
+std::vector<Py_ssize_t> held(const py::list& data) {
+  std::vector<Py_ssize_t> found;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(data.ptr()); ++i) {
+    PyObject* const array = PyList_GET_ITEM(data.ptr(), i);
+    if (!unshared(&array, 1, {2, 2})) found.push_back(i);
+  }
+  return found;
 }
 
 }  // namespace
@@ -216,8 +238,12 @@ void add_replay(py::module_& module) {
       .def("fits", &Replay::fits, py::arg("views"),
            "Whether views for the first slots have the recorded layouts.")
       .def_property_readonly("failed", &Replay::failed, "The index of the call that raised last.");
-  module.def("unshared", &unshared, py::arg("arrays"), py::arg("references"),
-             "Whether nobody else holds these arrays, which all view one buffer.");
+  module.def("unshared", &unshared_tuple, py::arg("arrays"),
+             "Whether nobody holds these arrays, which all view one buffer, beside the tuple.");
+  module.def(
+      "held", &held, py::arg("data"),
+      "The positions of the arrays that somebody holds beside a tensor each, and the list; or "
+      "whose views, beside one list of them.");
 }
 
 }  // namespace needle::bindings

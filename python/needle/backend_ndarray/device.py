@@ -25,7 +25,18 @@ if TYPE_CHECKING:
 
 
 #: What a device's module offers beside kernels.
-HOUSEKEEPING = {"Array", "View", "Chain", "Replay", "unshared", "isa", "num_threads", "set_num_threads", "memory_stats"}
+HOUSEKEEPING = {
+    "Array",
+    "View",
+    "Chain",
+    "Replay",
+    "held",
+    "unshared",
+    "isa",
+    "num_threads",
+    "set_num_threads",
+    "memory_stats",
+}
 HOUSEKEEPING |= {"empty_cache", "reset_peak"}
 
 #: Called instead of a kernel, with its name, itself and its arguments; gives what the kernel would.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import threading
 import warnings
 from collections.abc import Callable, Iterable
@@ -48,16 +49,20 @@ class Variant:
         self.program = first.program
         self.replayer: Replayer | None = None
         self.early = first.program.tape.split()[0]
-        self.settings = [
-            (vars(module), name, value) for module, found in first.modules.items() for name, value in found.items()
-        ]
+        self.settings = []
+        for module, found in first.modules.items():
+            if found:
+                of = operator.itemgetter(*found)
+                self.settings.append((vars(module), of, of(found)))
 
     def applies(self, arguments: list[Tensor]) -> list[Any] | None:
         """The memory to replay on, if modules are in the modes that were recorded, and numbers branch as they did."""
-        for attributes, name, value in self.settings:
-            now = attributes.get(name)
-            if now is not value and now != value:
-                return None
+        try:
+            for attributes, of, values in self.settings:
+                if of(attributes) != values:
+                    return None
+        except KeyError:  # it is gone
+            return None
         if self.replayer is not None:
             return self.replayer.views_if_it_fits(arguments)
         return [] if self.program.tape.run(self.early) else None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from ..autograd import Tensor
 from ..backend_selection import NDArray, cpu
 from .numbers import Slot
 from .program import Chain, Instruction, Operand, Program, Source, leaves, rebuilt
+
+_DATA = attrgetter("cached_data")
+_VIEW = attrgetter("cached_data._view")
 
 
 class Replayer:
@@ -87,11 +91,12 @@ class Replayer:
             like = device.View(self._handles[index], x.shape, x.strides, x.offset)
             slots.append((like, self._views.get(index, [])))
         self._replay = device.Replay(calls, slots, feeds)
-        self._unshared = device.unshared
-        self._bound = [_where(source) for source in bound]
+        self._held = device.held
+        self._bound = Tensors(bound)
         self._in_place = [(i, source.tensor) for i, source in enumerate(bound) if source.in_place]
+        self._changed = [tensor for _, tensor in self._in_place]
         self._rings = list(self.rings.values())
-        self._targets = [_where(program.sources[effect.source]) for effect in program.effects]
+        self._targets = Tensors([program.sources[effect.source] for effect in program.effects])
         self._effects = [(effect.attribute, self._place(effect.value)) for effect in program.effects]
         self._result = rebuilt(program.result, self._place)
         self._forget_handles()
@@ -107,7 +112,7 @@ class Replayer:
     def views_if_it_fits(self, arguments: list[Tensor]) -> list[Any] | None:
         """The memory to work on, if all tensors have the layouts that were recorded and numbers branch as they did."""
         try:
-            views = [(arguments[i] if x is None else x).cached_data._view for i, x in self._bound]
+            views = list(map(_VIEW, self._bound.of(arguments)))
         except AttributeError:  # no data, or data that is elsewhere
             return None
         return views if self._replay.fits(views) and self.program.tape.run(self.early) else None
@@ -115,12 +120,11 @@ class Replayer:
     def run(self, arguments: list[Tensor], views: list[Any]) -> Any:
         """Replay on `views`, which `views_if_it_fits` gave. Gives what the function returns."""
         self.program.tape.run(self.late)
-        for position, tensor in self._in_place:
-            views[position] = None  # or the view would be held here, too
-            if not self._unshared((tensor.cached_data,), 2):  # somebody wants to keep the old data
-                tensor.cached_data = tensor.cached_data.copy()
+        for i in self._held(list(map(_DATA, self._changed))):  # somebody wants to keep the old data
+            position, tensor = self._in_place[i]
+            tensor.cached_data = tensor.cached_data.copy()
             views[position] = tensor.cached_data._view
-        targets = [arguments[i] if x is None else x for i, x in self._targets]
+        targets = self._targets.of(arguments)
         for target, (attribute, _) in zip(targets, self._effects):
             if attribute == "grad":
                 target.grad = None  # its memory may be used again
@@ -168,9 +172,19 @@ class Replayer:
             error.args = (f"{error.args[0]} {note}", *error.args[1:])
 
 
-def _where(source: Source) -> tuple[int, Any]:
-    """The number of an argument, or (any number and) the captured tensor."""
-    return (0, source.tensor) if source.position is None else (source.position, None)
+class Tensors:
+    """The tensors that `sources` stand for: captured ones, and arguments."""
+
+    def __init__(self, sources: list[Source]) -> None:
+        self.captured = [source.tensor for source in sources]
+        self.given = [(i, source.position) for i, source in enumerate(sources) if source.position is not None]
+
+    def of(self, arguments: list[Tensor]) -> list[Tensor]:
+        """All of them, for these arguments."""
+        tensors = self.captured.copy()
+        for i, position in self.given:
+            tensors[i] = arguments[position]
+        return tensors
 
 
 @dataclass(frozen=True)
@@ -197,7 +211,7 @@ class Ring:
         """Arrays over memory that is nobody else's."""
         device = cpu()
         for entry in self.entries:
-            if device.unshared(entry, 1):
+            if device.unshared(entry):
                 return entry
         handle = device.Array(self.buffer.size, self.buffer.dtype)
         entry = tuple(NDArray.make(x.shape, x.strides, device, handle, x.offset) for x in self.operands)
