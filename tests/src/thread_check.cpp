@@ -1,5 +1,6 @@
 // What the thread sanitizer watches: kernels and allocations from many threads at once, while the
 // pool changes its size. Exits with 1 if a result is wrong; the sanitizer reports races itself.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -75,6 +76,20 @@ void run_kernels() {
   expect(out.data<float>()[3 * n + 8] == product, "matrix product");
 }
 
+// Every chunk is done once; the thread that calls takes them from the first on, workers from the
+// last.
+void share_chunks() {
+  constexpr std::int64_t n = 1000;
+  std::vector<int> times(n), by_caller(n);
+  const std::thread::id caller = std::this_thread::get_id();
+  parallel_for(n, [&](std::int64_t chunk) {
+    ++times[chunk];
+    by_caller[chunk] = std::this_thread::get_id() == caller;
+  });
+  expect(times == std::vector<int>(n, 1), "every chunk is done once");
+  expect(std::is_sorted(by_caller.rbegin(), by_caller.rend()), "each thread keeps to its end");
+}
+
 // An exception in a chunk, on whichever thread, reaches the thread that called.
 void throw_in_a_chunk() {
   bool caught = false;
@@ -112,6 +127,7 @@ int main() {
   set_num_threads(4);
   for (int round = 0; round < 50; ++round) {
     run_kernels();
+    share_chunks();
     throw_in_a_chunk();
   }
 
