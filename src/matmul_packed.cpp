@@ -7,8 +7,8 @@
 // which prefetching likes, and no two lines fight for one place in a cache.
 //
 // Cost: beside the multiply-adds, about half a cycle for each element packed: k n elements of B
-// once, and m k of A once for every kBlockCols columns of C. C itself is loaded and stored once for
-// every kDepth steps of k.
+// once, and m k of A once for every kBlockCols columns of C, but for a narrow C. C itself is loaded
+// and stored once for every kDepth steps of k.
 #include <memory>
 #include <new>
 
@@ -27,6 +27,10 @@ constexpr int64_t kStrip = kTileVectors * kLanes<T>;
 constexpr int64_t kDepth = kTileRows < 12 ? 512 : 384;
 constexpr int64_t kBlockRows = 8 * kTileRows;
 constexpr int64_t kBlockCols = 1024;
+
+// Up to so many strips of B, A is read in place where its rows allow it: to pack it would take
+// about as long as one strip does. Measured with low tiles only.
+constexpr int64_t kFewStrips = kTileRows < 12 ? 8 : 0;
 
 template <typename T>
 struct Blocks {
@@ -58,22 +62,24 @@ void pack_strips(const Matrix<const T>& piece, int64_t width, T* to) {
   }
 }
 
-// c <- a b, or c + a b, for blocks of A and B that are packed in strips.
-template <typename T>
-void multiply_blocks(int64_t depth, const T* a, const T* b, const Matrix<T>& c, bool carry) {
+// c <- a b, or c + a b, for a block of B that is packed in strips. A's tile for row i and those
+// below begins at a + i * a_rows.
+template <typename T, bool rows_adjacent>
+void multiply_blocks(int64_t depth, const T* a, int64_t a_rows, int64_t a_stride, const T* b,
+                     const Matrix<T>& c, bool carry) {
   Tile<T> tile{};
   tile.k = depth;
-  tile.a_stride = kTileRows;
+  tile.a_stride = a_stride;
   tile.b_stride = kStrip<T>;
   tile.carry = carry;
   for (int64_t i = 0; i < c.rows; i += kTileRows) {
     const int64_t rows = std::min<int64_t>(kTileRows, c.rows - i);
-    tile.a = a + i * depth;
+    tile.a = a + i * a_rows;
     for (int64_t j = 0; j < c.cols; j += kStrip<T>) {
       const int64_t cols = std::min(kStrip<T>, c.cols - j);
       const int64_t vectors = (cols + kLanes<T> - 1) / kLanes<T>;
       tile.b = b + j * depth;
-      update_tile(micro_kernel_of<T, true>(rows, vectors), tile, c.block(i, j, rows, cols),
+      update_tile(micro_kernel_of<T, rows_adjacent>(rows, vectors), tile, c.block(i, j, rows, cols),
                   vectors * kLanes<T>);
     }
   }
@@ -92,15 +98,24 @@ void multiply_packed(const Matrix<const T>& a, const Matrix<const T>& b, const M
   const int64_t block_rows = blocks ? kBlockRows : kTileRows;
   const int64_t block_cols = blocks ? kBlockCols : kStrip<T>;
 
+  const bool a_in_place = a.col_stride == 1 && c.cols <= kFewStrips * kStrip<T> &&
+                          a.row_stride * static_cast<int64_t>(sizeof(T)) % 4096 != 0;
+
   for (int64_t j = 0; j < c.cols; j += block_cols) {
     const int64_t cols = std::min(block_cols, c.cols - j);
     for (int64_t p = 0; p == 0 || p < a.cols; p += kDepth) {
       const int64_t depth = std::min(kDepth, a.cols - p);
       pack_strips(b.block(p, j, depth, cols), kStrip<T>, b_packed);
+      if (a_in_place) {
+        multiply_blocks<T, false>(depth, a.at(0, p), a.row_stride, a.row_stride, b_packed,
+                                  c.block(0, j, c.rows, cols), p > 0);
+        continue;
+      }
       for (int64_t i = 0; i < c.rows; i += block_rows) {
         const int64_t rows = std::min(block_rows, c.rows - i);
         pack_strips(a.block(i, p, rows, depth).transposed(), kTileRows, a_packed);
-        multiply_blocks(depth, a_packed, b_packed, c.block(i, j, rows, cols), p > 0);
+        multiply_blocks<T, true>(depth, a_packed, depth, kTileRows, b_packed,
+                                 c.block(i, j, rows, cols), p > 0);
       }
     }
   }
