@@ -197,7 +197,9 @@ def test_repeated_and_single_elements_as_operands(cpu):
 
 
 @pytest.mark.parametrize("orders", list(itertools.product(["rows", "columns", "gaps"], repeat=2)), ids="-".join)
-@pytest.mark.parametrize("shape", [(157, 401, 1100), (13, 19, 33), (64, 1024, 300), (90, 600, 512)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(157, 401, 1100), (13, 19, 33), (64, 1024, 300), (90, 600, 512), (100, 784, 100)], ids=str
+)
 def test_the_simd_and_the_packed_rung_and_the_choice_between_them_agree_bit_for_bit(cpu, shape, orders):
     m, k, n = shape
     a, b = matrix((m, k), order=orders[0]), matrix((k, n), order=orders[1], seed=1)
