@@ -210,8 +210,7 @@ bool unshared(PyObject* const* arrays, Py_ssize_t count, const Known& known) {
 
 // Of arrays that a tuple holds: each is known to that, and its view to the array.
 bool unshared_tuple(const py::tuple& arrays) {
-  const auto count = static_cast<Py_ssize_t>(arrays.size());
-  return count == 0 || unshared(&PyTuple_GET_ITEM(arrays.ptr(), 0), count, {1, 1});
+  return unshared(&PyTuple_GET_ITEM(arrays.ptr(), 0), PyTuple_GET_SIZE(arrays.ptr()), {1, 1});
 }
 
 // The positions of those data that somebody else holds. Each is known to its tensor and to the list

@@ -63,10 +63,9 @@ class ChainOf {
   }
 
   void run() const {
-    const int64_t chunks = (size_ + grain_ - 1) / grain_;
-    parallel_for(chunks, [&](int64_t chunk) {
-      const int64_t last = std::min(size_, (chunk + 1) * grain_);
-      run_chunk(chunk * grain_, last);
+    const int64_t grain = fair_grain(size_, grain_);
+    parallel_for((size_ + grain - 1) / grain, [&](int64_t chunk) {
+      run_chunk(chunk * grain, std::min(size_, (chunk + 1) * grain));
     });
   }
 

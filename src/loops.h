@@ -229,7 +229,7 @@ int row_axis(const Axes<N>& axes, const Axis<N>& column) {
 // Elements of a chunk, of which there are as many as keep `grain`, but an even number of like size:
 // or one of two threads would have one of three chunks to do, and the other two.
 inline int64_t fair_grain(int64_t elements, int64_t grain) {
-  constexpr int64_t kLine = 64;  // elements, or bytes at least: threads do not share cache lines
+  constexpr int64_t kLine = 64;  // elements: a cache line at least, which threads then do not share
   if (elements <= grain) return grain;
   const int64_t pairs = (elements + 2 * grain - 1) / (2 * grain);
   const int64_t share = (elements + 2 * pairs - 1) / (2 * pairs);

@@ -42,12 +42,6 @@ struct Product {
   }
 };
 
-// Whether rows so far apart fall on one place of the first-level cache.
-template <typename T>
-bool rows_collide(const Matrix<const T>& a) {
-  return a.row_stride != 1 && a.row_stride * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
-}
-
 // Dot products beat moving B's columns side by side when few rows of C would use them.
 template <typename T>
 bool suits_dot(const Product<T>& product) {
@@ -77,7 +71,7 @@ template <typename T>
 bool suits_packed(const Product<T>& product) {
   const auto& [a, b, c] = product;
   const int64_t bytes = (c.rows + c.cols) * a.cols * static_cast<int64_t>(sizeof(T));
-  return c.rows > kTileRows && (bytes > kInPlaceBytes || rows_collide(a) || wastes_reads(product));
+  return c.rows > kTileRows && (bytes > kInPlaceBytes || a.rows_collide() || wastes_reads(product));
 }
 
 // One tile. Whether by dot products is settled for the whole product, because it shows in the last

@@ -40,6 +40,10 @@ struct Matrix {
     return {at(i, j), height, width, row_stride, col_stride};
   }
   Matrix transposed() const { return {data, cols, rows, col_stride, row_stride}; }
+  // Whether the rows are so far apart that they fall on one place of the first-level cache.
+  bool rows_collide() const {
+    return row_stride != 1 && row_stride * static_cast<std::int64_t>(sizeof(T)) % 4096 == 0;
+  }
 };
 
 // Matrix number `i` of a view. The stride of an axis of extent 1 says nothing; 1 is the one that

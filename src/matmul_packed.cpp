@@ -98,8 +98,8 @@ void multiply_packed(const Matrix<const T>& a, const Matrix<const T>& b, const M
   const int64_t block_rows = blocks ? kBlockRows : kTileRows;
   const int64_t block_cols = blocks ? kBlockCols : kStrip<T>;
 
-  const bool a_in_place = a.col_stride == 1 && c.cols <= kFewStrips * kStrip<T> &&
-                          a.row_stride * static_cast<int64_t>(sizeof(T)) % 4096 != 0;
+  const bool a_in_place =
+      a.col_stride == 1 && c.cols <= kFewStrips * kStrip<T> && !a.rows_collide();
 
   for (int64_t j = 0; j < c.cols; j += block_cols) {
     const int64_t cols = std::min(block_cols, c.cols - j);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -164,6 +166,25 @@ def test_what_somebody_keeps_does_not_change():
     for things, copies in kept:
         for thing, copy in zip(things, copies):
             np.testing.assert_array_equal(np.asarray(thing), copy)
+
+
+def test_a_replay_asks_once_whose_memory_it_may_write_to_however_many_parameters_there_are():
+    training = Training(mlp, OPTIMIZERS["adam"], True)
+    x, y = next(iter(batches(1)))
+    for _ in range(3):
+        training.step(x, y)
+    asked = []
+
+    def count(frame, event, called):
+        if event == "c_call" and getattr(called, "__name__", "") == "held":
+            asked.append(called)
+
+    sys.setprofile(count)
+    try:
+        training.step(x, y)
+    finally:
+        sys.setprofile(None)
+    assert len(asked) == 1
 
 
 def test_evaluation_and_training_have_programs_of_their_own():

@@ -52,14 +52,14 @@ class Variant:
         self.settings = []
         for module, found in first.modules.items():
             if found:
-                of = operator.itemgetter(*found)
-                self.settings.append((vars(module), of, of(found)))
+                get = operator.itemgetter(*found)
+                self.settings.append((vars(module), get, get(found)))
 
     def applies(self, arguments: list[Tensor]) -> list[Any] | None:
         """The memory to replay on, if modules are in the modes that were recorded, and numbers branch as they did."""
         try:
-            for attributes, of, values in self.settings:
-                if of(attributes) != values:
+            for attributes, get, values in self.settings:
+                if get(attributes) != values:
                     return None
         except KeyError:  # it is gone
             return None

@@ -93,8 +93,8 @@ class Replayer:
         self._replay = device.Replay(calls, slots, feeds)
         self._held = device.held
         self._bound = Tensors(bound)
-        self._in_place = [(i, source.tensor) for i, source in enumerate(bound) if source.in_place]
-        self._changed = [tensor for _, tensor in self._in_place]
+        self._in_place = [i for i, source in enumerate(bound) if source.in_place]  # and the tensors there:
+        self._changed = [bound[i].tensor for i in self._in_place]
         self._rings = list(self.rings.values())
         self._targets = Tensors([program.sources[effect.source] for effect in program.effects])
         self._effects = [(effect.attribute, self._place(effect.value)) for effect in program.effects]
@@ -121,9 +121,9 @@ class Replayer:
         """Replay on `views`, which `views_if_it_fits` gave. Gives what the function returns."""
         self.program.tape.run(self.late)
         for i in self._held(list(map(_DATA, self._changed))):  # somebody wants to keep the old data
-            position, tensor = self._in_place[i]
+            tensor = self._changed[i]
             tensor.cached_data = tensor.cached_data.copy()
-            views[position] = tensor.cached_data._view
+            views[self._in_place[i]] = tensor.cached_data._view
         targets = self._targets.of(arguments)
         for target, (attribute, _) in zip(targets, self._effects):
             if attribute == "grad":
