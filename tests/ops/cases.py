@@ -88,6 +88,9 @@ def elementwise() -> Iterator[Case]:
         for c in (2, 3, 1, 0, -1, 0.5):
             reference = partial(lambda a, c: a**c, c=c)
             yield Case(ops.PowerScalar, partial(ops.power_scalar, scalar=c), reference, [positive(*shape)], f"{c}")
+        y, g = apart(*shape), smooth(*shape, seed=10)
+        yield Case(ops.ReLUGradient, ops.ReLUGradient(), lambda y, g: np.where(y > 0, g, 0), [y, g])
+        yield Case(ops.Dropout, ops.Dropout(0.2), lambda a, m: 1.25 * a * m, [a, g])
         for low, high in ((-0.35, 0.35), (None, 0.2), (-0.2, None)):
             clip, reference = partial(ops.clip, low=low, high=high), partial(np.clip, a_min=low, a_max=high)
             yield Case(ops.Clip, clip, reference, [apart(*shape)], f"{low}-{high}")
@@ -198,7 +201,14 @@ def normalizations() -> Iterator[Case]:
         g = smooth(*shape, seed=7)
         yield Case(ops.NormalizeGradient, ops.NormalizeGradient(axis, 0.1), adjoint, [x, weight, g], f"{axis}")
     for shape in [(4, 3), (1, 2), (3, 0)]:
-        yield Case(ops.Moments, ops.moments, lambda x: (np.mean(x, axis=0), np.var(x, axis=0)), [smooth(*shape)])
+        x, mean, var = smooth(*shape), smooth(shape[-1], seed=8), positive(shape[-1], seed=9)
+        yield Case(ops.Moments, ops.moments, lambda x: (np.mean(x, axis=0), np.var(x, axis=0)), [x])
+        yield Case(ops.MovingMoments, ops.MovingMoments(0.2), moved_moments, [mean, var, x])
+
+
+def moved_moments(mean: np.ndarray, var: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A fifth of the way from the old ones to those of x."""
+    return mean + 0.2 * (np.mean(x, axis=0) - mean), var + 0.2 * (np.var(x, axis=0) - var)
 
 
 def normalized(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, axis: int, eps: float) -> np.ndarray:

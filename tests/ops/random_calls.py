@@ -286,6 +286,16 @@ def elementwise(function: Callable[..., Any], *values: Values, **options: tuple[
     return recipe
 
 
+def of_one_shape(op: type[ndl.Op], *values: Values, **options: tuple[Any, ...]) -> Recipe:
+    """An operator of tensors that do not broadcast, with one of each of the options."""
+
+    def recipe(pick: Pick) -> Parts:
+        shape = pick.shape()
+        return Parts(with_options(partial(applied, op=op), pick, options), [draw(pick, shape) for draw in values])
+
+    return recipe
+
+
 def with_options(function: Callable[..., Any], pick: Pick, options: dict[str, tuple[Any, ...]]) -> Callable[..., Any]:
     """The function, with one of each of the options."""
     return partial(function, **{name: pick.one_of(*choices) for name, choices in options.items()})
@@ -384,6 +394,12 @@ def normalization(pick: Pick, adjoint: bool = False) -> Parts:
 
 def moments(pick: Pick) -> Parts:
     return Parts(ops.moments, [pick.normal((pick.count(1, 3), pick.count(0, 3)))])
+
+
+def moving_moments(pick: Pick) -> Parts:
+    m, n = pick.count(1, 3), pick.count(0, 3)
+    old = [pick.normal((n,)), pick.positive((n,))]
+    return Parts(partial(applied, op=ops.MovingMoments, momentum=pick.one_of(0.1, 0.5)), [*old, pick.normal((m, n))])
 
 
 def matmul(pick: Pick) -> Parts:
@@ -604,6 +620,7 @@ RECIPES: dict[type[ndl.Op], Recipe] = {
     ops.Cos: elementwise(ops.cos, Pick.normal),
     ops.Cosh: elementwise(ops.cosh, Pick.normal),
     ops.DivScalar: elementwise(ops.divide_scalar, Pick.normal, scalar=NUMBERS),
+    ops.Dropout: of_one_shape(ops.Dropout, Pick.normal, Pick.normal, p=(0.5, 0.1)),
     ops.EWiseAdd: elementwise(ops.add, Pick.normal, Pick.normal),
     ops.EWiseDiv: elementwise(ops.divide, Pick.normal, Pick.positive),
     ops.EWiseMul: elementwise(ops.multiply, Pick.normal, Pick.normal),
@@ -631,6 +648,7 @@ RECIPES: dict[type[ndl.Op], Recipe] = {
     ops.OneHot: one_hot,
     ops.PowerScalar: power_scalar,
     ops.ReLU: elementwise(ops.relu, Pick.apart),
+    ops.ReLUGradient: of_one_shape(ops.ReLUGradient, Pick.apart, Pick.normal),
     ops.Sigmoid: elementwise(ops.sigmoid, Pick.normal),
     ops.Sign: elementwise(ops.sign, Pick.apart),
     ops.Silu: elementwise(ops.silu, Pick.normal),
@@ -650,6 +668,7 @@ RECIPES: dict[type[ndl.Op], Recipe] = {
     ops.Mean: reduction(ops.mean, keepdims=KEEP),
     ops.Min: reduction(ops.min, distinct=True, keepdims=KEEP),
     ops.Moments: moments,
+    ops.MovingMoments: moving_moments,
     ops.Norm: reduction(ops.norm, distinct=True, ord=(2, 1, float("inf")), keepdims=KEEP),
     ops.Normalize: normalization,
     ops.NormalizeGradient: partial(normalization, adjoint=True),

@@ -7,7 +7,16 @@ import math
 from .. import init, ops
 from ..autograd import Tensor
 from ..backend_selection import Device
+from ..fused import fused
 from .module import Module, Parameter
+
+
+def _dropout(module: Dropout, x: Tensor) -> Tensor:
+    """`Dropout.forward` while training, as one operator."""
+    if not module.training:
+        return NotImplemented  # type: ignore[no-any-return]
+    mask = init.randb(*x.shape, p=1 - module.p, device=x.device, dtype=x.dtype)
+    return ops.Dropout(module.p)(x, mask)
 
 
 class Linear(Module):
@@ -124,6 +133,7 @@ class Dropout(Module):
             raise ValueError(f"Dropout: p must be a probability with 0 <= p < 1; got {p}")
         self.p = p
 
+    @fused(_dropout)
     def forward(self, x: Tensor) -> Tensor:
         """Give ``x * mask / (1 - p)`` while training, else `x` itself."""
         if not self.training:

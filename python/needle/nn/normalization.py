@@ -6,7 +6,6 @@ from .. import init, ops
 from ..autograd import Tensor
 from ..backend_selection import Device
 from ..fused import fused
-from ..modes import no_grad
 from ..recording import repeating
 from .module import Module, Parameter
 
@@ -20,13 +19,11 @@ def _layer_norm(module: LayerNorm1d, x: Tensor) -> Tensor:
 
 def _batch_norm(module: BatchNorm1d, x: Tensor) -> Tensor:
     """`BatchNorm1d.forward` while training, as one operator, and one for the running estimates."""
-    if not module.training or len(x.shape) != 2 or x.shape[1] != module.dim:
+    if not module.training or len(x.shape) != 2 or x.shape[1] != module.dim or x.dtype != module.running_mean.dtype:
         return NotImplemented  # type: ignore[no-any-return]
     if not repeating():
-        with no_grad():
-            mean, var = ops.moments(x)
-        module._follow(module.running_mean, mean)
-        module._follow(module.running_var, var)
+        mean, var = module.running_mean, module.running_var
+        mean.data, var.data = ops.MovingMoments(module.momentum)(mean.data, var.data, x.data)
     return ops.batch_norm(x, module.weight, module.bias, module.eps)
 
 

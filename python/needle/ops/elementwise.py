@@ -19,6 +19,7 @@ __all__ = [
     "AddScalar",
     "Clip",
     "DivScalar",
+    "Dropout",
     "EWiseAdd",
     "EWiseDiv",
     "EWiseMul",
@@ -363,3 +364,19 @@ def clip(a: Tensor, low: float | None = None, high: float | None = None) -> Tens
     if low is None and high is None:
         raise ValueError("clip: give low, high, or both")
     return Clip(low, high)(a)
+
+
+class Dropout(Multilinear, Elementwise, TensorOp):
+    """a m / (1 - p) for a mask m, of the shape of a; adjoints g m / (1 - p) and g a / (1 - p)."""
+
+    def __init__(self, p: float) -> None:
+        self.p = p
+
+    def compute(self, a: Any, mask: Any) -> Any:
+        """a * mask / (1 - p)."""
+        return a * mask / (1 - self.p)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The op is linear in a and in the mask: with the other one, it does the same to the adjoint."""
+        a, mask = node.inputs
+        return self(out_grad, mask), self(out_grad, a) if mask.requires_grad else None

@@ -6,7 +6,9 @@ from typing import Any
 
 from ..autograd import TensorOp
 from ..backend_selection import array_api
+from ..fused import fused
 from ..tensor import Tensor
+from .compare import greater
 from .rules import Constant, Elementwise
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "Exp",
     "Log",
     "ReLU",
+    "ReLUGradient",
     "Sigmoid",
     "Sign",
     "Sin",
@@ -91,11 +94,22 @@ class ReLU(Elementwise, TensorOp):
         """max(a, 0)."""
         return array_api.maximum(a, 0)
 
+    @fused(lambda op, out_grad, node: ReLUGradient()(node, out_grad))
     def gradient(self, out_grad: Tensor, node: Tensor) -> Tensor:
         """1 where the output is positive."""
-        from .compare import greater
-
         return out_grad * greater(node, 0)
+
+
+class ReLUGradient(Elementwise, TensorOp):
+    """The adjoint of a in y = `ReLU` (a), from y and the adjoint g of y: g where y > 0, else 0."""
+
+    def compute(self, y: Any, g: Any) -> Any:
+        """g times 1 where y is positive, times 0 elsewhere."""
+        return g * (y > 0)
+
+    def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[None, Tensor]:
+        """It is linear in g, and piecewise constant in y."""
+        return None, ReLUGradient()(node.inputs[0], out_grad)
 
 
 def relu(a: Tensor) -> Tensor:

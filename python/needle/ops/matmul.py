@@ -8,7 +8,9 @@ from typing import Any
 from ..autograd import TensorOp
 from ..tensor import Tensor
 from .matching import as_tensor, promote
+from .reduce import sum_to
 from .rules import Multilinear, with_axes
+from .shape import reshape, transpose
 
 __all__ = ["MatMul", "matmul"]
 
@@ -22,9 +24,6 @@ class MatMul(Multilinear, TensorOp):
 
     def gradient(self, out_grad: Tensor, node: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """For C = A B: dL/dA = G B^T and dL/dB = A^T G, summed over the axes along which A or B was broadcast."""
-        from .reduce import sum_to
-        from .shape import transpose
-
         a, b = node.inputs
         grad_a = sum_to(out_grad @ transpose(b), a.shape) if a.requires_grad else None
         grad_b = sum_to(transpose(a) @ out_grad, b.shape) if b.requires_grad else None
@@ -32,8 +31,6 @@ class MatMul(Multilinear, TensorOp):
 
     def batch(self, inputs: tuple[Any, ...], batched: tuple[bool, ...], size: int) -> Tensor:
         """One product: the examples join the rows of A if B is the same for all, and are leading axes otherwise."""
-        from .shape import reshape
-
         a, b = inputs
         if min(x.ndim - is_batched for x, is_batched in zip(inputs, batched)) < 2:
             shapes = [x.shape[is_batched:] for x, is_batched in zip(inputs, batched)]

@@ -17,7 +17,7 @@ from .rules import Composite
 from .shape import broadcast_to
 from .tuples import make_tuple
 
-__all__ = ["Moments", "Normalize", "NormalizeGradient", "batch_norm", "layer_norm", "moments"]
+__all__ = ["Moments", "MovingMoments", "Normalize", "NormalizeGradient", "batch_norm", "layer_norm", "moments"]
 
 
 def _mean(a: Any, axis: int) -> Any:
@@ -157,6 +157,34 @@ class Moments(Composite, TensorTupleOp):
         (x,) = node.inputs
         p, q = out_grad
         return broadcast_to(p / x.shape[0], x.shape) + (x - node[0]) * (q * 2 / x.shape[0])  # type: ignore[no-any-return]
+
+
+class MovingMoments(Composite, TensorTupleOp):
+    """Moving averages of mean and variance, (1 - c) old + c new, where the new ones are the `Moments` of x.
+
+    Its inputs are the old averages, of shape (n,), and x (m, n); c is the `momentum`.
+    """
+
+    def __init__(self, momentum: float) -> None:
+        self.momentum = momentum
+
+    def compute(self, mean: Any, var: Any, x: Any) -> tuple[Any, Any]:
+        """(1 - c) mean + c mean of x, (1 - c) var + c var of x."""
+        old, new = (mean, var), Moments().compute(x)
+        first, second = [(1 - self.momentum) * a + self.momentum * b for a, b in zip(old, new)]
+        return first, second
+
+    def definition(self, mean: Tensor, var: Tensor, x: Tensor) -> TensorTuple:
+        """(1 - c) mean + c mean of x, (1 - c) var + c var of x."""
+        old, new = (mean, var), moments(x)
+        return make_tuple(*[(1 - self.momentum) * a + self.momentum * b for a, b in zip(old, new)])
+
+    def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> tuple[Tensor, Tensor, Tensor]:
+        """For adjoints p and q: (1 - c) p, (1 - c) q, and c times the adjoint of x in `Moments`."""
+        x = node.inputs[2]
+        p, q = out_grad
+        dx = broadcast_to(p / x.shape[0], x.shape) + (x - mean(x, 0)) * (q * 2 / x.shape[0])
+        return (1 - self.momentum) * p, (1 - self.momentum) * q, self.momentum * dx
 
 
 def moments(x: Tensor) -> TensorTuple:

@@ -154,10 +154,13 @@ def min(a: Tensor, axes: Axes = None, keepdims: bool = False) -> Tensor:
 
 def sum_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Sum `a` over the axes along which a tensor of `shape` was broadcast to it: the transpose of `broadcast_to`."""
-    from .shape import reshape
-
     if a.shape == shape:
         return a
     new = len(a.shape) - len(shape)
     axes = tuple(axis for axis, extent in enumerate(a.shape) if axis < new or (shape[axis - new] == 1 and extent != 1))
-    return reshape(summation(a, axes), shape)
+    total = summation(a, axes, keepdims=True)
+    if new == 0:
+        return total
+    from .shape import reshape
+
+    return reshape(total, shape)
