@@ -214,12 +214,12 @@ bool unshared_tuple(const py::tuple& arrays) {
 }
 
 // The positions of those data that somebody else holds. Each is known to its tensor and to the list
-// `data`, its view to the array and to one list of views.
-std::vector<Py_ssize_t> held(const py::list& data) {
+// `data`, its view to the array and to so many lists of views.
+std::vector<Py_ssize_t> held(const py::list& data, Py_ssize_t view_lists) {
   std::vector<Py_ssize_t> found;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(data.ptr()); ++i) {
     PyObject* const array = PyList_GET_ITEM(data.ptr(), i);
-    if (!unshared(&array, 1, {2, 2})) found.push_back(i);
+    if (!unshared(&array, 1, {2, 1 + view_lists})) found.push_back(i);
   }
   return found;
 }
@@ -240,9 +240,9 @@ void add_replay(py::module_& module) {
   module.def("unshared", &unshared_tuple, py::arg("arrays"),
              "Whether nobody holds these arrays, which all view one buffer, beside the tuple.");
   module.def(
-      "held", &held, py::arg("data"),
+      "held", &held, py::arg("data"), py::arg("view_lists") = 0,
       "The positions of the arrays that somebody holds beside a tensor each, and the list; or "
-      "whose views, beside one list of them.");
+      "whose views, beside so many lists of them.");
 }
 
 }  // namespace needle::bindings

@@ -23,7 +23,16 @@ if BACKEND == "nd":
         default_device,
         set_num_threads,
     )
-    from .backend_ndarray.abstract import abstract_array, as_array, compute_abstractly, on_host, settled, stamp, stamps
+    from .backend_ndarray.abstract import (
+        abstract_array,
+        as_array,
+        compute_abstractly,
+        on_host,
+        settled,
+        stamp,
+        stamps,
+        unshared,
+    )
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
     from numpy import ndarray as NDArray  # type: ignore[assignment]  # noqa: N812
@@ -44,6 +53,7 @@ elif BACKEND == "np":
         settled,
         stamp,
         stamps,
+        unshared,
     )
 else:
     raise RuntimeError(f"NEEDLE_BACKEND is {BACKEND!r}; it must be 'nd' (Needle's arrays) or 'np' (NumPy)")
@@ -67,4 +77,5 @@ __all__ = [
     "settled",
     "stamp",
     "stamps",
+    "unshared",
 ]

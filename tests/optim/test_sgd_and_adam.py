@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import needle as ndl
+from needle import backend_ndarray as nd
 from needle import init, nn, optim
+from needle.fused import FUSED
+from needle.listening import Listener, listening
 from tests.nn.checks import tensor
 
 SHAPES = [(3, 4), (1, 4), ()]
@@ -242,3 +245,110 @@ def test_a_gradient_of_another_shape_is_named_and_nothing_changes():
 def test_a_subclass_must_say_how_it_steps():
     with pytest.raises(NotImplementedError, match="Optimizer has no step"):
         optim.Optimizer(parameters()).step()
+
+
+# In place -------------------------------------------------------------------------------------------------------------
+
+OPTIMIZERS = [
+    pytest.param(lambda params: optim.SGD(params, lr=0.1), id="SGD"),
+    pytest.param(lambda params: optim.SGD(params, lr=0.1, momentum=0.9), id="momentum"),
+    pytest.param(lambda params: optim.Adam(params, lr=0.1), id="Adam"),
+]
+needs_kernels = pytest.mark.skipif(not FUSED, reason="only kernels write in place")
+
+
+def squares(make):
+    """A parameter and its optimizer after two steps, and the step."""
+    param = nn.Parameter(np.arange(1.0, 7.0).reshape(2, 3))
+    optimizer = make([param])
+
+    def step():
+        optimizer.reset_grad()
+        (param * param).sum().backward(create_graph=False)
+        optimizer.step()
+
+    step()
+    step()
+    return param, optimizer, step
+
+
+@needs_kernels
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_step_writes_where_the_old_data_was(make):
+    param, optimizer, step = squares(make)
+    own = [param, *(moment for name in optimizer.moments for moment in getattr(optimizer, name))]
+    before, values = [tensor.cached_data._handle.ptr() for tensor in own], param.numpy()
+    step()
+    assert [tensor.cached_data._handle.ptr() for tensor in own] == before
+    assert (param.numpy() != values).all()
+
+
+HOLDERS = {
+    "detached": lambda param: param.data,
+    "array": lambda param: param.cached_data,
+    "view": lambda param: param.cached_data.reshape((6,)),
+    "other parameter": lambda param: ndl.Tensor.make_const(param.cached_data, requires_grad=True),
+    "export": lambda param: np.asarray(param.cached_data),
+    "handle": lambda param: param.cached_data._handle,
+    "node": lambda param: ndl.reshape(param, (6,)),
+}
+
+
+@needs_kernels
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_step_leaves_old_data_to_those_who_hold_it(make, holder):
+    param, _, step = squares(make)
+    old, where = param.numpy(), param.cached_data._handle.ptr()
+    held = HOLDERS[holder](param)
+    step()
+    assert param.cached_data._handle.ptr() != where
+    if holder != "handle":
+        np.testing.assert_array_equal(np.asarray(held.numpy() if hasattr(held, "numpy") else held).ravel(), old.ravel())
+    after = param.cached_data._handle.ptr()
+    del held
+    step()
+    assert param.cached_data._handle.ptr() == after
+
+
+@needs_kernels
+def test_parameters_that_share_an_array_are_not_written_in_place():
+    array = nd.array([1.0, 2.0])
+    params = [ndl.Tensor.make_const(array, requires_grad=True) for _ in range(2)]
+    del array
+    optimizer = optim.SGD(params, lr=0.5)
+    for param in params:
+        param.grad = ndl.Tensor([2.0, 2.0])
+    optimizer.step()
+    assert [param.numpy().tolist() for param in params] == [[0.0, 1.0], [0.0, 1.0]]
+
+
+@needs_kernels
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_who_listens_sees_the_old_data_and_the_new(make):
+    class Watcher(Listener):
+        def __init__(self):
+            self.seen = []
+
+        def replaced(self, tensor, before):
+            if tensor is param:
+                self.seen.append((before.numpy(), tensor.numpy()))
+
+    param, _, step = squares(make)
+    old = param.numpy()
+    with listening(Watcher()) as watcher:
+        step()
+    ((before, after),) = watcher.seen
+    np.testing.assert_array_equal(before, old)
+    np.testing.assert_array_equal(after, param.numpy())
+    assert (after != before).all()
+
+
+@needs_kernels
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_graph_from_before_a_step_cannot_be_differentiated_behind_it(make):
+    param, optimizer, _ = squares(make)
+    loss = (param * param).sum()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match=r"EWiseMul needs its input [01] .* replaced or written in place"):
+        loss.backward()

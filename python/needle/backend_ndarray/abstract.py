@@ -41,6 +41,18 @@ def settled(data: Any) -> Any:
     return data
 
 
+def unshared(values: list[Any]) -> set[int]:
+    """The ids of those arrays that nobody holds, nor a view of them, but one of the nodes `values`.
+
+    Nobody misses what was there if such an array is written to. Only the C++ device can tell; of others' arrays there
+    are none.
+    """
+    data = [x.cached_data for x in values if type(x.cached_data) is NDArray and hasattr(x.cached_data.device, "held")]
+    if not data:
+        return set()
+    return set(map(id, data)).difference([id(data[i]) for i in data[0].device.held(data)])
+
+
 def stamp(data: Any) -> object:
     """What changes when data is replaced or written in place; None for no data."""
     if type(data) is NDArray:

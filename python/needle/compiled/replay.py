@@ -120,7 +120,7 @@ class Replayer:
     def run(self, arguments: list[Tensor], views: list[Any]) -> Any:
         """Replay on `views`, which `views_if_it_fits` gave. Gives what the function returns."""
         self.program.tape.run(self.late)
-        for i in self._held(list(map(_DATA, self._changed))):  # somebody wants to keep the old data
+        for i in self._held(list(map(_DATA, self._changed)), 1):  # somebody wants to keep the old data
             tensor = self._changed[i]
             tensor.cached_data = tensor.cached_data.copy()
             views[self._in_place[i]] = tensor.cached_data._view

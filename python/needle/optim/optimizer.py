@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ..autograd import Tensor
-from ..backend_selection import settled
+from ..backend_selection import settled, unshared
 from ..listening import announce, listeners
 from ..nn.state import check_state
+from ..recording import active
 
 
 class Update(NamedTuple):
@@ -40,6 +41,9 @@ class Optimizer:
     moments: ClassVar[tuple[str, ...]] = ()
     #: Names of the attributes that are numbers and change in training.
     numbers: ClassVar[tuple[str, ...]] = ("lr",)
+
+    #: Within a step, the ids of the arrays that a kernel may write to in their place.
+    private: Set[int] = frozenset()
 
     def __init__(self, params: Iterable[Tensor], lr: float = 0.01) -> None:
         name = type(self).__name__
@@ -80,8 +84,10 @@ class Optimizer:
                 raise ValueError(
                     f"{type(self).__name__}: parameter {index} has shape {param.shape}, its gradient {param.grad.shape}"
                 )
+        self.private = self._private()
         for index, param in ready:
             yield Update(index, param, param.realize_cached_data(), param.grad.realize_cached_data())
+        self.private = set()
 
     def clip_grad_norm(self, max_norm: float = 0.25) -> float:
         """Scale all gradients by one factor so that their joint norm is at most `max_norm`.
@@ -136,6 +142,15 @@ class Optimizer:
             setattr(self, name, arrays[name].item())
         for name, moment in moments.items():
             moment.data = new[name]
+
+    def _private(self) -> set[int]:
+        """The ids of the arrays of parameters and moments that nobody else holds; none if old data is asked for, too.
+
+        That is so while somebody listens or records.
+        """
+        if listeners or active.recorder is not None:
+            return set()
+        return unshared([*self.params, *(moment for name in self.moments for moment in getattr(self, name))])
 
     def __repr__(self) -> str:
         numbers = [f"{name}={value}" for name, value in vars(self).items() if isinstance(value, (int, float))]
