@@ -55,8 +55,8 @@ def test_what_a_backward_walk_made_stands_in_a_mirror_of_the_module_that_it_diff
     assert made <= backward and all(paths(folding, n)[0] == "backward" for n in made)
     products = [node.number for node in trace.nodes(op="MatMul") if node.number in backward]
     assert products and all(paths(folding, n) == ["backward", "Sequential", "modules.0"] for n in products)
-    (greater,) = trace.nodes(op="Greater")
-    assert paths(folding, greater.number) == ["backward", "Sequential", "modules.1"]
+    (of_relu,) = trace.nodes(op="ReLUGradient")
+    assert paths(folding, of_relu.number) == ["backward", "Sequential", "modules.1"]
     walks = [group for group in folding.groups.values() if group.begins_at]
     assert [group.begins_at for group in walks] == [[trace.events[began].node]]
 
