@@ -153,11 +153,10 @@ def sum_node_list(node_list: list[Any]) -> Any:
 
 def in_dtype_of(leaf: Any, adjoint: Any) -> Any:
     """The adjoint in the dtype of its leaf; fractions that an integer leaf could not hold stay floats."""
-    if not hasattr(leaf, "dtype"):  # a TensorTuple
+    given, wanted = adjoint.form(), leaf.form()
+    if not hasattr(wanted, "dtype") or given.dtype == wanted.dtype:  # a TensorTuple has no dtype
         return adjoint
-    if adjoint.dtype == leaf.dtype or not leaf.dtype.startswith("float"):
-        return adjoint
-    return adjoint.astype(leaf.dtype)
+    return adjoint.astype(leaf.dtype) if leaf.dtype.startswith("float") else adjoint
 
 
 def backward(tensor: Tensor, out_grad: Tensor | None = None, create_graph: bool = True) -> None:

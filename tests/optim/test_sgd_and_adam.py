@@ -323,6 +323,28 @@ def test_parameters_that_share_an_array_are_not_written_in_place():
     assert [param.numpy().tolist() for param in params] == [[0.0, 1.0], [0.0, 1.0]]
 
 
+def test_a_subclass_may_compare_the_new_data_with_the_old():
+    class Watched(optim.SGD):
+        def _updated(self, u, w, g):
+            u, new = super()._updated(u, w, g)
+            self.moved = new - w
+            return u, new
+
+    param, optimizer, step = squares(lambda params: Watched(params, lr=0.1))
+    old = param.numpy()
+    step()
+    np.testing.assert_array_equal(np.asarray(optimizer.moved), param.numpy() - old)
+    assert (param.numpy() != old).all()
+
+
+def test_a_step_that_fails_half_way_leaves_nothing_open(monkeypatch):
+    param, optimizer, step = squares(lambda params: optim.SGD(params, lr=0.1))
+    monkeypatch.setattr(optimizer, "_updated", lambda u, w, g: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        step()
+    assert not optimizer.private and param.cached_data is not None
+
+
 @needs_kernels
 @pytest.mark.parametrize("make", OPTIMIZERS)
 def test_who_listens_sees_the_old_data_and_the_new(make):

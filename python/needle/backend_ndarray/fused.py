@@ -129,9 +129,9 @@ def moments(op: Any, x: NDArray) -> tuple[NDArray, NDArray]:
     return mean, var
 
 
-def _place_of(old: NDArray, optimizer: Any) -> NDArray:
-    """Where the new data of a parameter or a moment goes: to the place of the old, unless somebody holds that."""
-    return old if id(old) in optimizer.private else _like(old)
+def _places_for(optimizer: Any, *old: NDArray) -> tuple[NDArray, ...]:
+    """Where the new data of a parameter and its moments goes: to the places of the old, unless somebody holds one."""
+    return old if optimizer.private.issuperset(map(id, old)) else tuple(map(_like, old))
 
 
 def sgd(optimizer: Any, u: NDArray | None, w: NDArray, g: NDArray) -> tuple[NDArray | None, NDArray]:
@@ -139,11 +139,12 @@ def sgd(optimizer: Any, u: NDArray | None, w: NDArray, g: NDArray) -> tuple[NDAr
     kernel = _kernel("sgd_plain", w, g) if u is None else _kernel("sgd", w, g, u)
     if kernel is None:
         return NotImplemented  # type: ignore[no-any-return]
-    lr, weight_decay, new_w = optimizer.lr, optimizer.weight_decay, _place_of(w, optimizer)
+    lr, weight_decay = optimizer.lr, optimizer.weight_decay
     if u is None:
+        (new_w,) = _places_for(optimizer, w)
         kernel(w._view, g._view, lr, weight_decay, new_w._view)
         return None, new_w
-    new_u = _place_of(u, optimizer)
+    new_w, new_u = _places_for(optimizer, w, u)
     kernel(w._view, g._view, u._view, lr, optimizer.momentum, weight_decay, new_w._view, new_u._view)
     return new_u, new_w
 
@@ -156,7 +157,7 @@ def adam(optimizer: Any, m: NDArray, v: NDArray, w: NDArray, g: NDArray) -> tupl
     beta1, beta2, t = optimizer.beta1, optimizer.beta2, optimizer.t
     c = (1 - beta2**t) ** 0.5
     rate, eps = optimizer.lr * c / (1 - beta1**t), optimizer.eps * c
-    new_w, new_m, new_v = [_place_of(old, optimizer) for old in (w, m, v)]
+    new_w, new_m, new_v = _places_for(optimizer, w, m, v)
     numbers = (rate, beta1, beta2, eps, optimizer.weight_decay)
     kernel(w._view, g._view, m._view, v._view, *numbers, new_w._view, new_m._view, new_v._view)
     return new_m, new_v, new_w

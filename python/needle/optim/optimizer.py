@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -42,8 +43,8 @@ class Optimizer:
     #: Names of the attributes that are numbers and change in training.
     numbers: ClassVar[tuple[str, ...]] = ("lr",)
 
-    #: Within a step, the ids of the arrays that a kernel may write to in their place.
-    private: Set[int] = frozenset()
+    #: Within a step, the ids of the arrays whose place a kernel may use for the new data.
+    private: AbstractSet[int] = frozenset()
 
     def __init__(self, params: Iterable[Tensor], lr: float = 0.01) -> None:
         name = type(self).__name__
@@ -85,9 +86,11 @@ class Optimizer:
                     f"{type(self).__name__}: parameter {index} has shape {param.shape}, its gradient {param.grad.shape}"
                 )
         self.private = self._private()
-        for index, param in ready:
-            yield Update(index, param, param.realize_cached_data(), param.grad.realize_cached_data())
-        self.private = set()
+        try:
+            for index, param in ready:
+                yield Update(index, param, param.realize_cached_data(), param.grad.realize_cached_data())
+        finally:
+            self.private = set()
 
     def clip_grad_norm(self, max_norm: float = 0.25) -> float:
         """Scale all gradients by one factor so that their joint norm is at most `max_norm`.
@@ -144,11 +147,13 @@ class Optimizer:
             moment.data = new[name]
 
     def _private(self) -> set[int]:
-        """The ids of the arrays of parameters and moments that nobody else holds; none if old data is asked for, too.
+        """The ids of the arrays of parameters and moments that nobody else holds, so that a kernel may write there.
 
-        That is so while somebody listens or records.
+        There are none while somebody listens or records, or if a subclass does the update in a way of its own: they may
+        want the old data beside the new.
         """
-        if listeners or active.recorder is not None:
+        by_kernel = hasattr(getattr(self, "_updated", None), "__wrapped__")
+        if listeners or active.recorder is not None or not by_kernel:
             return set()
         return unshared([*self.params, *(moment for name in self.moments for moment in getattr(self, name))])
 
