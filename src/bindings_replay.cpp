@@ -183,7 +183,7 @@ struct Known {
 };
 
 // Whether nobody else holds these arrays, which all view one buffer: not the arrays, not their
-// views, not the buffer.
+// views, not the buffer. Memory that is borrowed is somebody else's.
 bool unshared(PyObject* const* arrays, Py_ssize_t count, const Known& known) {
   static PyObject* const view_name = PyUnicode_InternFromString("_view");
   std::shared_ptr<Array> buffer;
@@ -196,7 +196,7 @@ bool unshared(PyObject* const* arrays, Py_ssize_t count, const Known& known) {
     if (Py_REFCNT(arrays[i]) > known.array) return false;
     if (Py_REFCNT(object.ptr()) > known.view + 1) return false;  // one is ours
     if (!buffer) buffer = view->view.array;
-    if (buffer != view->view.array) return false;
+    if (buffer != view->view.array || buffer->borrowed()) return false;
     if (view->handle) {
       if (handle && handle != view->handle) return false;
       handle = view->handle;

@@ -312,6 +312,37 @@ def test_a_step_leaves_old_data_to_those_who_hold_it(make, holder):
 
 
 @needs_kernels
+def test_a_parameter_that_repeats_elements_gets_memory_of_its_own():
+    for view in (lambda a: a.broadcast_to((3,)), lambda a: nd.array([1.0, 1.0]).as_strided((3,), (0,))):
+        param = ndl.Tensor.make_const(view(nd.array([1.0])), requires_grad=True)
+        optimizer = optim.SGD([param], lr=1.0)
+        param.grad = ndl.Tensor([1.0, 2.0, 3.0])
+        optimizer.step()
+        np.testing.assert_array_equal(param.numpy(), [0.0, -1.0, -2.0])
+
+
+@needs_kernels
+@pytest.mark.parametrize("compiled", [False, True])
+def test_memory_that_another_library_lent_is_not_written_to(compiled):
+    lent = np.array([1.0, 2.0], np.float32)
+    param = ndl.Tensor.make_const(nd.from_dlpack(lent), requires_grad=True)
+    optimizer = optim.SGD([param], lr=0.25)
+
+    def step():
+        optimizer.reset_grad()
+        (param * param).sum().backward(create_graph=False)
+        optimizer.step()
+
+    step = ndl.compile(step) if compiled else step
+    for _ in range(3):
+        step()
+        param.cached_data = nd.from_dlpack(lent)
+    step()
+    np.testing.assert_array_equal(lent, [1.0, 2.0])
+    np.testing.assert_array_equal(param.numpy(), [0.5, 1.0])
+
+
+@needs_kernels
 def test_parameters_that_share_an_array_are_not_written_in_place():
     array = nd.array([1.0, 2.0])
     params = [ndl.Tensor.make_const(array, requires_grad=True) for _ in range(2)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .device import Device, meta
+from .device import Device, cpu, meta
+from .layout import compact_strides
 from .ndarray import NDArray, new
 
 
@@ -42,15 +43,16 @@ def settled(data: Any) -> Any:
 
 
 def unshared(values: list[Any]) -> set[int]:
-    """The ids of those arrays that nobody holds, nor a view of them, but one of the nodes `values`.
+    """The ids of those arrays that may be written to: nobody holds them, nor a view of them, but one of the `values`.
 
-    Nobody misses what was there if such an array is written to. Only the C++ device can tell; of others' arrays there
-    are none.
+    Only the C++ device can tell who holds an array. One that repeats elements (a broadcast one) is left out.
     """
-    data = [x.cached_data for x in values if type(x.cached_data) is NDArray and hasattr(x.cached_data.device, "held")]
+    here = cpu()
+    data = [x.cached_data for x in values if type(x.cached_data) is NDArray and x.cached_data.device is here]
     if not data:
         return set()
-    return set(map(id, data)).difference([id(data[i]) for i in data[0].device.held(data)])
+    alone = set(range(len(data))).difference(here.held(data))
+    return {id(data[i]) for i in alone if data[i].strides == compact_strides(data[i].shape)}
 
 
 def stamp(data: Any) -> object:
