@@ -10,9 +10,12 @@ import pytest
 import scipy.special
 
 import needle as ndl
+from apps.mlp_resnet import MLPResNet
+from needle import nn, ops
 from needle.backend_ndarray import ndarray_backend_numpy
 from needle.backend_selection import BACKEND
 from needle.fused import FUSED
+from needle.listening import Listener, listening
 from tests.conftest import WHOLE_DEVICES
 
 pytestmark = pytest.mark.skipif(BACKEND != "nd", reason="fused kernels are those of Needle's own arrays")
@@ -191,6 +194,52 @@ def refused(device, monkeypatch):
     for name in KERNELS:
         monkeypatch.setattr(device, name, refuse)
     return device
+
+
+@switched_on
+@pytest.mark.parametrize(("of", "method"), [(nn.Dropout, "forward"), (ops.ReLU, "gradient")], ids=["dropout", "relu"])
+def test_one_node_has_the_bits_of_the_several_of_the_definition(of, method, device, monkeypatch):
+    def values_and_gradients():
+        np.random.seed(7)
+        x = ndl.Tensor(X, device=device)
+        y = nn.Dropout(0.3)(x) + ndl.relu(x)
+        y.backward(ndl.Tensor(X[::-1].copy(), device=device), create_graph=False)
+        return y.numpy().tobytes(), x.grad.numpy().tobytes()
+
+    fused = values_and_gradients()
+    monkeypatch.setattr(of, method, getattr(of, method).__wrapped__)
+    assert values_and_gradients() == fused
+
+
+@switched_on
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_running_statistics_are_those_of_the_definition(dtype, monkeypatch):
+    def statistics():
+        norm = nn.BatchNorm1d(5, momentum=0.3, dtype=dtype)
+        for i in range(3):
+            norm(ndl.Tensor(X + i * X * X, dtype=dtype))
+        return norm.running_mean.numpy(), norm.running_var.numpy()
+
+    fused = statistics()
+    monkeypatch.setattr(nn.BatchNorm1d, "forward", nn.BatchNorm1d.forward.__wrapped__)
+    for given, expected in zip(fused, statistics(), strict=True):
+        np.testing.assert_allclose(given, expected, rtol=1e-6 if dtype == "float32" else 1e-14)
+
+
+@switched_on
+def test_a_training_step_of_a_residual_network_makes_no_more_nodes_than_it_did():
+    class Count(Listener):
+        nodes = 0
+
+        def made(self, node, op, inputs):
+            self.nodes += 1
+
+    model = MLPResNet(8, 6, 3, 4)
+    x, y = ndl.init.rand(5, 8), ndl.Tensor(np.arange(5) % 4, requires_grad=False)
+    x.requires_grad = False
+    with listening(Count()) as count:
+        nn.SoftmaxLoss()(model(x), y).backward(create_graph=False)
+    assert 0 < count.nodes <= 140  # it was 200 before dropout, relu's adjoint and running statistics were one op each
 
 
 @switched_on

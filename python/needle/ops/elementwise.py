@@ -366,7 +366,7 @@ def clip(a: Tensor, low: float | None = None, high: float | None = None) -> Tens
     return Clip(low, high)(a)
 
 
-class Dropout(Multilinear, Elementwise, TensorOp):
+class Dropout(Multilinear, ElementwiseOp):
     """a m / (1 - p) for a mask m, of the shape of a; adjoints g m / (1 - p) and g a / (1 - p)."""
 
     def __init__(self, p: float) -> None:

@@ -9,6 +9,7 @@ from ..backend_selection import array_api
 from ..fused import fused
 from ..tensor import Tensor
 from .compare import greater
+from .matching import ElementwiseOp
 from .rules import Constant, Elementwise
 
 __all__ = [
@@ -100,7 +101,7 @@ class ReLU(Elementwise, TensorOp):
         return out_grad * greater(node, 0)
 
 
-class ReLUGradient(Elementwise, TensorOp):
+class ReLUGradient(ElementwiseOp):
     """The adjoint of a in y = `ReLU` (a), from y and the adjoint g of y: g where y > 0, else 0."""
 
     def compute(self, y: Any, g: Any) -> Any:

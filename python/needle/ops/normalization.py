@@ -155,8 +155,12 @@ class Moments(Composite, TensorTupleOp):
     def gradient(self, out_grad: TensorTuple, node: TensorTuple) -> Tensor:
         """The mean's part in the variance cancels, as deviations add up to 0."""
         (x,) = node.inputs
-        p, q = out_grad
-        return broadcast_to(p / x.shape[0], x.shape) + (x - node[0]) * (q * 2 / x.shape[0])  # type: ignore[no-any-return]
+        return self.adjoint(x, node[0], *out_grad)
+
+    @staticmethod
+    def adjoint(x: Tensor, mean: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        """(p + 2 (x - mean) q) / m, from the adjoints p and q of mean and variance."""
+        return broadcast_to(p / x.shape[0], x.shape) + (x - mean) * (q * 2 / x.shape[0])
 
 
 class MovingMoments(Composite, TensorTupleOp):
@@ -183,7 +187,7 @@ class MovingMoments(Composite, TensorTupleOp):
         """For adjoints p and q: (1 - c) p, (1 - c) q, and c times the adjoint of x in `Moments`."""
         x = node.inputs[2]
         p, q = out_grad
-        dx = broadcast_to(p / x.shape[0], x.shape) + (x - mean(x, 0)) * (q * 2 / x.shape[0])
+        dx = Moments.adjoint(x, mean(x, 0), p, q)
         return (1 - self.momentum) * p, (1 - self.momentum) * q, self.momentum * dx
 
 
