@@ -205,7 +205,9 @@ class Grader:
         beginning = f"{kind}/test_{task.name}.py::"
         return [case for name, case in self.reference.items() if name.startswith(beginning)]
 
-    def run_tests(self, image: Image, kind: str, tasks: list[Task], seconds: float) -> Report:
+    def run_tests(
+        self, image: Image, kind: str, tasks: list[Task], seconds: float, first_failure: bool = False
+    ) -> Report:
         """Run tests of a kind in a tree, which is thrown away. Hidden tests are only where they run."""
         whole = {**image, **self.hidden} if kind == HIDDEN else image
         with written(whole, self.workplace, self.limits.user) as (tree, scratch):
@@ -217,6 +219,7 @@ class Grader:
                 limits=self.limits,
                 transcript=True,
                 imports=self.assignment.imports,
+                first_failure=first_failure,
                 start=self.prepared.run,
             )
 
@@ -241,12 +244,12 @@ class Grader:
         grade.seconds = time.monotonic() - begun
         return grade
 
-    def tested(self, image: Image, kind: str, task: Task, begun: float) -> Report:
+    def tested(self, image: Image, kind: str, task: Task, begun: float, first_failure: bool = False) -> Report:
         """Run a task's tests, if there is time left for this submission."""
         left = BUDGET - (time.monotonic() - begun)
         if left < LEAST_TIME:
             return Report(broken="These tests were not run: others have used up the submission's time.", imported=True)
-        return self.run_tests(image, kind, [task], min(self.time[task.name, kind], left))
+        return self.run_tests(image, kind, [task], min(self.time[task.name, kind], left), first_failure)
 
     def remarks(self, submission: Submission) -> list[str]:
         """What a reader should look at."""

@@ -58,6 +58,7 @@ def main() -> None:
     if not judge.broken:
         arguments = [argument for plugin in UNUSED.split() for argument in ("-p", f"no:{plugin}")]
         arguments += ["-o", "addopts=", "--import-mode=importlib", "--assert=plain", "--noconftest"]
+        arguments += ["--exitfirst"] if instructions["first_failure"] else []
         arguments += ["--capture=sys" if instructions["capture"] else "--capture=no", f"--rootdir={tree}"]
         pytest.main([*arguments, *instructions["files"]], plugins=[judge])
     if not judge.interrupted:

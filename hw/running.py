@@ -101,6 +101,7 @@ def run_tests(
     transcript: bool = False,
     only: Collection[str] | None = None,
     imports: Sequence[str] = ("needle",),
+    first_failure: bool = False,
     start: Callable[..., Ended] | None = None,
 ) -> Report:
     """Run tests in child processes, one after another as long as they die in the middle.
@@ -123,6 +124,8 @@ def run_tests(
         Names of cases.
     imports : sequence of str
         Modules without which no test can run; they must come from the tree.
+    first_failure : bool
+        Whether the cases after the first that fails need not run.
     start : callable, optional
         What starts a process, in place of `start_judge`.
 
@@ -142,11 +145,11 @@ def run_tests(
         key = secrets.token_bytes(32)
         instructions: dict[str, Any] = {"key": key.hex(), "files": [*files], "imports": [*imports]}
         instructions |= {"only": None if only is None else sorted(only), "skip": sorted(done)}
-        instructions |= {"transcript": transcript, "capture": not transcript}
+        instructions |= {"transcript": transcript, "capture": not transcript, "first_failure": first_failure}
         ended = (start or start_judge)(tree, environment, json.dumps(instructions).encode(), seconds, limits)
         before = len(done)
         finished = read(report, ended, key, done)
-        if finished or report.broken is not None or len(done) == before or report.late >= PATIENCE:
+        if finished or first_failure or report.broken is not None or len(done) == before or report.late >= PATIENCE:
             break
         if all(case.name in done or (only is not None and case.name not in only) for case in report.cases):
             break

@@ -83,10 +83,10 @@ def needed(assignment: Assignment, task: Task) -> Iterator[str]:
         yield from needed(assignment, assignment.task(name))
 
 
-def every_test(judge: Grader, image: Image) -> Iterator[tuple[Task, str, Report]]:
-    """All tests on a tree that is trusted, a process a kind."""
+def every_test(judge: Grader, image: Image, among: int | None = None) -> Iterator[tuple[Task, str, Report]]:
+    """All tests, or those of the first tasks, on a tree that is trusted, a process a kind."""
     for kind in judge.kinds:
-        tasks = [task for task in judge.assignment.tasks if judge.worth(task, kind)]
+        tasks = [task for task in judge.assignment.tasks[:among] if judge.worth(task, kind)]
         report = judge.run_tests(image, kind, tasks, 300.0)
         for task in tasks:
             yield task, kind, report
@@ -100,9 +100,12 @@ def ladder(judge: Grader, root: Path) -> list[str]:
 
 
 def step(judge: Grader, root: Path, solved: list[str]) -> list[str]:
-    """What is wrong with the points when these tasks are solved."""
+    """What is wrong with the points when these tasks are solved: theirs, and the next one's.
+
+    Those after the next need not be looked at: what they get with less solved they get with more, when they are next.
+    """
     complaints = []
-    for each, kind, report in every_test(judge, judge.released(root, solved)):
+    for each, kind, report in every_test(judge, judge.released(root, solved), among=len(solved) + 1):
         why = why_lost(judge, each, kind, report)
         if each.name in solved and why is not None:
             complaints.append(f"with {solved[-1]} solved, {each.name} ({kind}) loses points: {why.splitlines()[0]}")
@@ -157,7 +160,7 @@ def lost_by(judge: Grader, answer: Answer, task: Task) -> str | None:
     image = image_of(judge, answer)
     for kind in judge.kinds:
         if judge.worth(task, kind):
-            why = why_lost(judge, task, kind, judge.tested(image, kind, task, time.monotonic()))
+            why = why_lost(judge, task, kind, judge.tested(image, kind, task, time.monotonic(), first_failure=True))
             if why is not None:
                 return why
     return None

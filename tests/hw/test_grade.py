@@ -80,6 +80,20 @@ def test_a_test_counts_if_all_its_cases_pass(judge: Grader) -> None:
     assert "Hint: Add x to itself." in grade.outcomes[0].text
 
 
+@pytest.mark.parametrize(
+    ("wrong", "outcomes"),
+    [
+        ("x * 3", ["failed", "not run", "not run"]),
+        ("x + x if numpy.ndim(x) < 2 else __import__('os')._exit(0)", ["passed", "ended", "not run"]),
+    ],
+)
+def test_one_process_is_enough_to_know_that_points_are_lost(judge: Grader, wrong: str, outcomes: list[str]) -> None:
+    source = f"import numpy\n\ndef double(x):\n    return {wrong}\n" + HELPER
+    image, _ = judge.with_submitted({FIRST: source.encode()}, judge.solution)
+    report = judge.tested(image, "tests", judge.assignment.tasks[0], time.monotonic(), first_failure=True)
+    assert [case.outcome for case in report.cases] == outcomes
+
+
 def test_what_hidden_tests_compare_is_not_shown(judge: Grader) -> None:
     grade = grade_of(judge, first="def double(x):\n    return x * 3\n" + HELPER)
     public, hidden = grade.outcomes[0], grade.outcomes[2]
