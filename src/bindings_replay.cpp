@@ -224,6 +224,34 @@ std::vector<Py_ssize_t> held(const py::list& data, Py_ssize_t view_lists) {
   return found;
 }
 
+// Whether `object`, which is an array, has a view of the processor's memory, row by row, without
+// gaps or repetitions.
+bool is_compact_here(const py::handle& object) {
+  static PyObject* const view_name = PyUnicode_InternFromString("_view");
+  const auto found = py::reinterpret_steal<py::object>(PyObject_GetAttr(object.ptr(), view_name));
+  if (!found) PyErr_Clear();  // no data, or several arrays
+  if (!found || Py_TYPE(found.ptr()) != view_type) return false;
+  const View& view = reinterpret_cast<ViewObject*>(found.ptr())->view;
+  std::int64_t stride = 1;
+  for (int axis = view.ndim - 1; axis >= 0; --axis) {
+    if (view.strides[axis] != stride && view.shape[axis] != 1) return false;
+    stride *= view.shape[axis];
+  }
+  return true;
+}
+
+// The ids of those data that nobody else holds, as above, and that a kernel may write to.
+py::set writable(const py::list& data) {
+  py::set found;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(data.ptr()); ++i) {
+    PyObject* const array = PyList_GET_ITEM(data.ptr(), i);
+    if (is_compact_here(array) && unshared(&array, 1, {2, 1})) {
+      found.add(py::reinterpret_steal<py::object>(PyLong_FromVoidPtr(array)));  // id(array)
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 void add_replay(py::module_& module) {
@@ -243,6 +271,8 @@ void add_replay(py::module_& module) {
       "held", &held, py::arg("data"), py::arg("view_lists") = 0,
       "The positions of the arrays that somebody holds beside a tensor each, and the list; or "
       "whose views, beside so many lists of them.");
+  module.def("writable", &writable, py::arg("data"),
+             "The ids of the compact arrays that nobody holds beside a tensor each, and the list.");
 }
 
 }  // namespace needle::bindings

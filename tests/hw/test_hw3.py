@@ -76,6 +76,36 @@ def test_the_programs_in_the_handout_run(solved):
 
 
 @pytest.mark.grading
+@pytest.mark.parametrize(
+    "optimizer", ["SGD(model.parameters(), lr=0.1, momentum=0.9)", "Adam(model.parameters(), lr=0.02)"]
+)
+def test_a_network_trains_on_the_students_kernels_alone(solved, optimizer):
+    program = f"""
+import os
+os.environ["NEEDLE_BACKEND"] = "nd"
+import numpy as np
+import needle as ndl
+from needle import nn, optim
+rng = np.random.default_rng(0)
+x = rng.normal(size=(60, 8)).astype("float32")
+y = (x[:, 0] > 0).astype("int32")
+layers = nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Residual(nn.Linear(16, 16)), nn.Linear(16, 2)
+model = nn.Sequential(*layers)
+optimizer = optim.{optimizer}
+for step in range(30):
+    loss = nn.SoftmaxLoss()(model(ndl.Tensor(x)), ndl.Tensor(y))
+    optimizer.reset_grad()
+    loss.backward()
+    optimizer.clip_grad_norm(5.0)
+    optimizer.step()
+    if step in (0, 29):
+        print(loss.item())
+"""
+    first, last = map(float, run_program(solved, program).split())
+    assert last < first / 3
+
+
+@pytest.mark.grading
 def test_the_session_on_an_offset_that_gets_lost(solved):
     path = solved / "python/needle/backend_ndarray/ndarray.py"
     before = path.read_text(encoding="utf-8")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
-from .device import Device, cpu, meta
-from .layout import compact_strides
+from .device import Device, meta
 from .ndarray import NDArray, new
+
+_DATA = attrgetter("cached_data")
 
 
 def as_array(data: Any, device: Device | None = None, dtype: str | None = None) -> NDArray:
@@ -47,12 +49,9 @@ def unshared(values: list[Any]) -> set[int]:
 
     Only the C++ device can tell who holds an array. One that repeats elements (a broadcast one) is left out.
     """
-    here = cpu()
-    data = [x.cached_data for x in values if type(x.cached_data) is NDArray and x.cached_data.device is here]
-    if not data:
-        return set()
-    alone = set(range(len(data))).difference(here.held(data))
-    return {id(data[i]) for i in alone if data[i].strides == compact_strides(data[i].shape)}
+    data = list(map(_DATA, values))
+    writable = getattr(getattr(data[0], "device", None), "writable", None)
+    return writable(data) if writable else set()
 
 
 def stamp(data: Any) -> object:

@@ -32,6 +32,7 @@ HOUSEKEEPING = {
     "Replay",
     "held",
     "unshared",
+    "writable",
     "isa",
     "num_threads",
     "set_num_threads",
