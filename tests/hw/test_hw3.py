@@ -89,7 +89,7 @@ from needle import nn, optim
 rng = np.random.default_rng(0)
 x = rng.normal(size=(60, 8)).astype("float32")
 y = (x[:, 0] > 0).astype("int32")
-layers = nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Residual(nn.Linear(16, 16)), nn.Linear(16, 2)
+layers = nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2)
 model = nn.Sequential(*layers)
 optimizer = optim.{optimizer}
 for step in range(30):
