@@ -37,6 +37,7 @@ PYBIND11_MODULE(ndarray_backend_cpu, module) {
   add_kernels(module.ptr());
   add_products(module.ptr());
   add_fused_kernels(module.ptr());
+  add_steps(module.ptr());
   add_chain(module);
   add_debug(module.ptr());
   add_replay(module);

@@ -43,6 +43,8 @@ void add_kernels(PyObject* module);
 void add_products(PyObject* module);
 // Adds the kernels that do the work of several in one pass.
 void add_fused_kernels(PyObject* module);
+// Adds the kernels that do a whole step of an optimizer.
+void add_steps(PyObject* module);
 // Adds the kernel that does a list of elementwise steps, and the type of such a list.
 void add_chain(py::module_& module);
 

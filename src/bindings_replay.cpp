@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "bindings.h"
+#include "bindings_sharing.h"
 
 namespace needle::bindings {
 namespace {
@@ -177,37 +177,6 @@ class Replay {
   std::size_t failed_ = 0;
 };
 
-// How many references of an array, and of its view, are known of.
-struct Known {
-  Py_ssize_t array, view;
-};
-
-// Whether nobody else holds these arrays, which all view one buffer: not the arrays, not their
-// views, not the buffer. Memory that is borrowed is somebody else's.
-bool unshared(PyObject* const* arrays, Py_ssize_t count, const Known& known) {
-  static PyObject* const view_name = PyUnicode_InternFromString("_view");
-  std::shared_ptr<Array> buffer;
-  PyObject* handle = nullptr;
-  Py_ssize_t with_handle = 0;
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    const auto object = py::reinterpret_steal<py::object>(PyObject_GetAttr(arrays[i], view_name));
-    if (!object) throw py::error_already_set();
-    const ViewObject* view = as_view_object(object);
-    if (Py_REFCNT(arrays[i]) > known.array) return false;
-    if (Py_REFCNT(object.ptr()) > known.view + 1) return false;  // one is ours
-    if (!buffer) buffer = view->view.array;
-    if (buffer != view->view.array || buffer->borrowed()) return false;
-    if (view->handle) {
-      if (handle && handle != view->handle) return false;
-      handle = view->handle;
-      ++with_handle;
-    }
-  }
-  if (handle && Py_REFCNT(handle) > with_handle) return false;
-  const auto owners = static_cast<long>(count) + (handle ? 1 : 0) + 1;  // and `buffer` here
-  return buffer.use_count() <= owners;
-}
-
 // Of arrays that a tuple holds: each is known to that, and its view to the array.
 bool unshared_tuple(const py::tuple& arrays) {
   return unshared(&PyTuple_GET_ITEM(arrays.ptr(), 0), PyTuple_GET_SIZE(arrays.ptr()), {1, 1});
@@ -220,34 +189,6 @@ std::vector<Py_ssize_t> held(const py::list& data, Py_ssize_t view_lists) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(data.ptr()); ++i) {
     PyObject* const array = PyList_GET_ITEM(data.ptr(), i);
     if (!unshared(&array, 1, {2, 1 + view_lists})) found.push_back(i);
-  }
-  return found;
-}
-
-// Whether `object`, which is an array, has a view of the processor's memory, row by row, without
-// gaps or repetitions.
-bool is_compact_here(const py::handle& object) {
-  static PyObject* const view_name = PyUnicode_InternFromString("_view");
-  const auto found = py::reinterpret_steal<py::object>(PyObject_GetAttr(object.ptr(), view_name));
-  if (!found) PyErr_Clear();  // no data, or several arrays
-  if (!found || Py_TYPE(found.ptr()) != view_type) return false;
-  const View& view = reinterpret_cast<ViewObject*>(found.ptr())->view;
-  std::int64_t stride = 1;
-  for (int axis = view.ndim - 1; axis >= 0; --axis) {
-    if (view.strides[axis] != stride && view.shape[axis] != 1) return false;
-    stride *= view.shape[axis];
-  }
-  return true;
-}
-
-// The ids of those data that nobody else holds, as above, and that a kernel may write to.
-py::set writable(const py::list& data) {
-  py::set found;
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(data.ptr()); ++i) {
-    PyObject* const array = PyList_GET_ITEM(data.ptr(), i);
-    if (is_compact_here(array) && unshared(&array, 1, {2, 1})) {
-      found.add(py::reinterpret_steal<py::object>(PyLong_FromVoidPtr(array)));  // id(array)
-    }
   }
   return found;
 }
@@ -271,8 +212,6 @@ void add_replay(py::module_& module) {
       "held", &held, py::arg("data"), py::arg("view_lists") = 0,
       "The positions of the arrays that somebody holds beside a tensor each, and the list; or "
       "whose views, beside so many lists of them.");
-  module.def("writable", &writable, py::arg("data"),
-             "The ids of the compact arrays that nobody holds beside a tensor each, and the list.");
 }
 
 }  // namespace needle::bindings

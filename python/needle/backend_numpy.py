@@ -123,11 +123,6 @@ def settled(data: Any) -> Any:
     return tuple(map(np.asarray, data)) if isinstance(data, tuple) else np.asarray(data)
 
 
-def unshared(values: list[Any]) -> set[int]:
-    """The ids of those arrays that nobody holds but one of `values`: nobody knows of any."""
-    return set()
-
-
 class _Identity:
     """Equal to another one when both stand for the same, living object."""
 

@@ -31,7 +31,6 @@ if BACKEND == "nd":
         settled,
         stamp,
         stamps,
-        unshared,
     )
 elif BACKEND == "np":
     import numpy as array_api  # type: ignore[no-redef]
@@ -53,7 +52,6 @@ elif BACKEND == "np":
         settled,
         stamp,
         stamps,
-        unshared,
     )
 else:
     raise RuntimeError(f"NEEDLE_BACKEND is {BACKEND!r}; it must be 'nd' (Needle's arrays) or 'np' (NumPy)")
@@ -77,5 +75,4 @@ __all__ = [
     "settled",
     "stamp",
     "stamps",
-    "unshared",
 ]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any
 
 from .device import Device, meta
 from .ndarray import NDArray, new
-
-_DATA = attrgetter("cached_data")
 
 
 def as_array(data: Any, device: Device | None = None, dtype: str | None = None) -> NDArray:
@@ -42,16 +39,6 @@ def on_host(function: Callable[..., Any], *arrays: NDArray) -> Any:
 def settled(data: Any) -> Any:
     """What a computation gave, as arrays, which it is."""
     return data
-
-
-def unshared(values: list[Any]) -> set[int]:
-    """The ids of those arrays that may be written to: nobody holds them, nor a view of them, but one of the `values`.
-
-    Only the C++ device can tell who holds an array. One that repeats elements (a broadcast one) is left out.
-    """
-    data = list(map(_DATA, values))
-    writable = getattr(getattr(data[0], "device", None), "writable", None)
-    return writable(data) if writable else set()
 
 
 def stamp(data: Any) -> object:

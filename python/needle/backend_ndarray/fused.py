@@ -129,24 +129,28 @@ def moments(op: Any, x: NDArray) -> tuple[NDArray, NDArray]:
     return mean, var
 
 
-def _places_for(optimizer: Any, *old: NDArray) -> tuple[NDArray, ...]:
-    """Where the new data of a parameter and its moments goes: to the places of the old, unless somebody holds one."""
-    return old if optimizer.private.issuperset(map(id, old)) else tuple(map(_like, old))
-
-
 def sgd(optimizer: Any, u: NDArray | None, w: NDArray, g: NDArray) -> tuple[NDArray | None, NDArray]:
     """`needle.optim.SGD._updated`; `u` is None where there is no momentum."""
     kernel = _kernel("sgd_plain", w, g) if u is None else _kernel("sgd", w, g, u)
     if kernel is None:
         return NotImplemented  # type: ignore[no-any-return]
-    lr, weight_decay = optimizer.lr, optimizer.weight_decay
+    lr, weight_decay, new_w = optimizer.lr, optimizer.weight_decay, _like(w)
     if u is None:
-        (new_w,) = _places_for(optimizer, w)
         kernel(w._view, g._view, lr, weight_decay, new_w._view)
         return None, new_w
-    new_w, new_u = _places_for(optimizer, w, u)
+    new_u = _like(u)
     kernel(w._view, g._view, u._view, lr, optimizer.momentum, weight_decay, new_w._view, new_u._view)
     return new_u, new_w
+
+
+def sgd_step(optimizer: Any) -> Any:
+    """`needle.optim.SGD.step`."""
+    lr, momentum, weight_decay = optimizer.lr, optimizer.momentum, optimizer.weight_decay
+    if momentum:
+        done = _whole_step("sgd_step", optimizer, (optimizer.u,), lr, momentum, weight_decay)
+    else:
+        done = _whole_step("sgd_plain_step", optimizer, (), lr, weight_decay)
+    return None if done else NotImplemented
 
 
 def adam(optimizer: Any, m: NDArray, v: NDArray, w: NDArray, g: NDArray) -> tuple[NDArray, NDArray, NDArray]:
@@ -154,10 +158,37 @@ def adam(optimizer: Any, m: NDArray, v: NDArray, w: NDArray, g: NDArray) -> tupl
     kernel = _kernel("adam", w, g, m, v)
     if kernel is None:
         return NotImplemented  # type: ignore[no-any-return]
-    beta1, beta2, t = optimizer.beta1, optimizer.beta2, optimizer.t
-    c = (1 - beta2**t) ** 0.5
-    rate, eps = optimizer.lr * c / (1 - beta1**t), optimizer.eps * c
-    new_w, new_m, new_v = _places_for(optimizer, w, m, v)
-    numbers = (rate, beta1, beta2, eps, optimizer.weight_decay)
+    new_w, new_m, new_v = _like(w), _like(m), _like(v)
+    numbers = _adam_numbers(optimizer, optimizer.t)
     kernel(w._view, g._view, m._view, v._view, *numbers, new_w._view, new_m._view, new_v._view)
     return new_m, new_v, new_w
+
+
+def adam_step(optimizer: Any) -> Any:
+    """`needle.optim.Adam.step`."""
+    t = optimizer.t + 1
+    if not _whole_step("adam_step", optimizer, (optimizer.m, optimizer.v), *_adam_numbers(optimizer, t)):
+        return NotImplemented
+    optimizer.t = t
+    return None
+
+
+def _adam_numbers(optimizer: Any, t: int) -> tuple[float, ...]:
+    """The numbers of the t-th step, the bias corrections folded into the rate and `eps`."""
+    beta1, beta2 = optimizer.beta1, optimizer.beta2
+    c = (1 - beta2**t) ** 0.5
+    return optimizer.lr * c / (1 - beta1**t), beta1, beta2, optimizer.eps * c, optimizer.weight_decay
+
+
+def _whole_step(name: str, optimizer: Any, moments: tuple[list[Any], ...], *numbers: float) -> bool:
+    """Whether the device's kernel has made the step: for all parameters at once, where they and their moments are.
+
+    It has not where somebody watches, or holds old data; where arrays repeat elements or were lent; where a gradient
+    is not computed yet or of another form.
+    """
+    if optimizer.watched():
+        return False
+    rows = [row for row in zip(optimizer.params, *moments) if row[0].grad is not None]
+    data = [x.cached_data for row in rows for x in row]
+    kernel = getattr(getattr(data[0], "device", None), name, None) if rows else None
+    return kernel is not None and kernel(data, [row[0].grad.cached_data for row in rows], *numbers)

@@ -62,6 +62,7 @@ class Adam(Optimizer):
         self.m = [init.zeros_like(param, dtype=param.dtype) for param in self.params]
         self.v = [init.zeros_like(param, dtype=param.dtype) for param in self.params]
 
+    @fused("adam_step")
     def step(self) -> None:
         """Move every parameter that has a gradient, and count the step."""
         self.t += 1

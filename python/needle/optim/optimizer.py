@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ..autograd import Tensor
-from ..backend_selection import settled, unshared
+from ..backend_selection import settled
 from ..listening import announce, listeners
 from ..nn.state import check_state
-from ..recording import active
 
 
 class Update(NamedTuple):
@@ -42,9 +40,6 @@ class Optimizer:
     moments: ClassVar[tuple[str, ...]] = ()
     #: Names of the attributes that are numbers and change in training.
     numbers: ClassVar[tuple[str, ...]] = ("lr",)
-
-    #: Within a step, the ids of the arrays whose place a kernel may use for the new data.
-    private: AbstractSet[int] = frozenset()
 
     def __init__(self, params: Iterable[Tensor], lr: float = 0.01) -> None:
         name = type(self).__name__
@@ -85,12 +80,17 @@ class Optimizer:
                 raise ValueError(
                     f"{type(self).__name__}: parameter {index} has shape {param.shape}, its gradient {param.grad.shape}"
                 )
-        self.private = self._private()
-        try:
-            for index, param in ready:
-                yield Update(index, param, param.realize_cached_data(), param.grad.realize_cached_data())
-        finally:
-            self.private = set()
+        for index, param in ready:
+            yield Update(index, param, param.realize_cached_data(), param.grad.realize_cached_data())
+
+    def watched(self) -> bool:
+        """Whether somebody may look at single updates: one who listens, or a subclass, which may do them otherwise.
+
+        Where nobody does, a kernel may make the whole step, and write where the old data is.
+        """
+        own = vars(type(self))
+        by_kernels = all(hasattr(own.get(name), "__wrapped__") for name in ("step", "_updated"))
+        return bool(listeners) or not by_kernels
 
     def clip_grad_norm(self, max_norm: float = 0.25) -> float:
         """Scale all gradients by one factor so that their joint norm is at most `max_norm`.
@@ -145,17 +145,6 @@ class Optimizer:
             setattr(self, name, arrays[name].item())
         for name, moment in moments.items():
             moment.data = new[name]
-
-    def _private(self) -> set[int]:
-        """The ids of the arrays of parameters and moments that nobody else holds, so that a kernel may write there.
-
-        There are none while somebody listens or records, or if a subclass does the update in a way of its own: they may
-        want the old data beside the new.
-        """
-        by_kernel = hasattr(getattr(self, "_updated", None), "__wrapped__")
-        if listeners or active.recorder is not None or not by_kernel:
-            return set()
-        return unshared([*self.params, *(moment for name in self.moments for moment in getattr(self, name))])
 
     def __repr__(self) -> str:
         numbers = [f"{name}={value}" for name, value in vars(self).items() if isinstance(value, (int, float))]

@@ -46,6 +46,7 @@ class SGD(Optimizer):
         self.weight_decay = in_range("SGD: weight_decay", weight_decay, 0)
         self.u = [init.zeros_like(param, dtype=param.dtype) for param in self.params] if momentum else []
 
+    @fused("sgd_step")
     def step(self) -> None:
         """Move every parameter that has a gradient against its averaged gradient."""
         for index, param, w, g in self.updates():
