@@ -177,9 +177,16 @@ class Replay {
   std::size_t failed_ = 0;
 };
 
-// Of arrays that a tuple holds: each is known to that, and its view to the array.
-bool unshared_tuple(const py::tuple& arrays) {
-  return unshared(&PyTuple_GET_ITEM(arrays.ptr(), 0), PyTuple_GET_SIZE(arrays.ptr()), {1, 1});
+// Of arrays that tuples hold, each tuple those of one buffer: an array is known to its tuple, and
+// its view to the array.
+bool unshared_tuples(const py::list& tuples) {
+  for (const py::handle& item : tuples) {
+    const auto arrays = py::cast<py::tuple>(item);
+    if (!unshared(&PyTuple_GET_ITEM(arrays.ptr(), 0), PyTuple_GET_SIZE(arrays.ptr()), {1, 1})) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // The positions of those data that somebody else holds. Each is known to its tensor and to the list
@@ -206,8 +213,8 @@ void add_replay(py::module_& module) {
       .def("fits", &Replay::fits, py::arg("views"),
            "Whether views for the first slots have the recorded layouts.")
       .def_property_readonly("failed", &Replay::failed, "The index of the call that raised last.");
-  module.def("unshared", &unshared_tuple, py::arg("arrays"),
-             "Whether nobody holds these arrays, which all view one buffer, beside the tuple.");
+  module.def("unshared", &unshared_tuples, py::arg("tuples"),
+             "Whether nobody holds the arrays in these tuples; those of a tuple view one buffer.");
   module.def(
       "held", &held, py::arg("data"), py::arg("view_lists") = 0,
       "The positions of the arrays that somebody holds beside a tensor each, and the list; or "

@@ -91,11 +91,12 @@ class Replayer:
             like = device.View(self._handles[index], x.shape, x.strides, x.offset)
             slots.append((like, self._views.get(index, [])))
         self._replay = device.Replay(calls, slots, feeds)
-        self._held = device.held
+        self._held, self._unshared = device.held, device.unshared
         self._bound = Tensors(bound)
         self._in_place = [i for i, source in enumerate(bound) if source.in_place]  # and the tensors there:
         self._changed = [bound[i].tensor for i in self._in_place]
         self._rings = list(self.rings.values())
+        self._entries = [ring.take() for ring in self._rings]
         self._targets = Tensors([program.sources[effect.source] for effect in program.effects])
         self._effects = [(effect.attribute, self._place(effect.value)) for effect in program.effects]
         self._result = rebuilt(program.result, self._place)
@@ -128,15 +129,19 @@ class Replayer:
         for target, (attribute, _) in zip(targets, self._effects):
             if attribute == "grad":
                 target.grad = None  # its memory may be used again
-        entries = [ring.take() for ring in self._rings]
-        views += [entry[0]._view for entry in entries]
+        if not self._unshared(self._entries):  # somebody holds what the last replay gave
+            self._entries = [ring.take() for ring in self._rings]
+        views += [entry[0]._view for entry in self._entries]
         try:
             self._replay.run(views, self.program.tape.values)
         except Exception as error:
             self._explain(error)
             raise
-        outputs = [tuple(map(Tensor.make_const, entry)) for entry in entries]
-        values = [self._made(place, arguments, outputs) for _, place in self._effects]
+        outputs = [tuple(map(Tensor.make_const, entry)) for entry in self._entries]
+        values = [
+            outputs[place.ring][place.position] if type(place) is Place else self._made(place, arguments, outputs)
+            for _, place in self._effects
+        ]
         for target, (attribute, _), value in zip(targets, self._effects, values):
             if attribute == "grad":
                 target.grad = value
@@ -211,7 +216,7 @@ class Ring:
         """Arrays over memory that is nobody else's."""
         device = cpu()
         for entry in self.entries:
-            if device.unshared(entry):
+            if device.unshared([entry]):
                 return entry
         handle = device.Array(self.buffer.size, self.buffer.dtype)
         entry = tuple(NDArray.make(x.shape, x.strides, device, handle, x.offset) for x in self.operands)
