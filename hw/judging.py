@@ -8,6 +8,7 @@ consist of is noted before any student's code is imported, and compared after ev
 from __future__ import annotations
 
 import builtins
+import gc
 import importlib
 import json
 import linecache
@@ -19,7 +20,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any
 
 import _pytest.outcomes
@@ -107,33 +108,40 @@ class Witness:
             sys.modules[__name__],
         ]
         modules += [_pytest.outcomes, _pytest.python, _pytest.runner]
-        self.known: list[tuple[str, Mapping[str, Any], str, Any, tuple[int, ...]]] = [
-            (module.__name__, vars(module), name, value, inner(value))
-            for module in modules
-            for name, value in list(vars(module).items())
+        classes = [testing.Mismatch, _pytest.python.Function, _pytest.runner.CallInfo, Judge, Witness]
+        spaces: list[tuple[str, Mapping[str, Any]]] = [(module.__name__, vars(module)) for module in modules]
+        spaces += [(kind.__name__, vars(kind)) for kind in classes]
+        #: Every function and class, by where it stands and its name there.
+        self.known = [
+            (f"{space}.{name}", names, name, value)
+            for space, names in spaces
+            for name, value in list(names.items())
             if callable(value) and name != "_"
         ]
-        classes = [testing.Mismatch, _pytest.python.Function, _pytest.runner.CallInfo, Judge, Witness]
-        self.known += [
-            (kind.__name__, vars(kind), name, value, inner(value))
-            for kind in classes
-            for name, value in list(vars(kind).items())
-            if callable(value)
-        ]
+        written = [(label, value) for label, _, _, value in self.known if type(value) is FunctionType]
+        #: What those consist of that are written in Python; compiled ones cannot be rewritten.
+        self.written = [(label, function, parts(function)) for label, function in written]
         self.observers = list(testing.observers)
 
     def replaced(self) -> str | None:
         """The first function that is not what it was."""
-        for module, names, name, value, parts in self.known:
-            if names.get(name) is not value or inner(value) != parts:
-                return f"{module}.{name}"
+        for label, names, name, value in self.known:
+            if names.get(name) is not value:
+                return label
+        for label, function, (code, defaults, keywords, closure) in self.written:
+            if (
+                function.__code__ is not code
+                or function.__defaults__ is not defaults
+                or function.__kwdefaults__ is not keywords
+                or function.__closure__ is not closure
+            ):
+                return label
         return None if testing.observers == self.observers else "hw.testing.observers"
 
 
-def inner(function: Any) -> tuple[int, ...]:
-    """What a function consists of, by identity."""
-    names = ("__code__", "__defaults__", "__kwdefaults__", "__closure__")
-    return tuple(id(getattr(function, name, None)) for name in names) if hasattr(function, "__code__") else ()
+def parts(function: FunctionType) -> tuple[Any, ...]:
+    """What a function consists of."""
+    return function.__code__, function.__defaults__, function.__kwdefaults__, function.__closure__
 
 
 class Judge:
@@ -201,6 +209,7 @@ class Judge:
         self.send({"event": "collected", "cases": cases})
         chosen = [item for item in items if self.only is None or self.names[item.nodeid] in self.only]
         items[:] = [item for item in chosen if self.names[item.nodeid] not in self.skip]
+        gc.freeze()  # no collection in a test looks through what is there by now
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
         """Report a test file that cannot be imported."""
