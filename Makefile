@@ -27,9 +27,9 @@ build: $(VENV)/built  ## install Needle from this tree (Python edits count at on
 # What fails runs once more with pytest's rewritten assertions, which show values; rewriting all takes ten seconds.
 PYTEST := $(BIN)/python -m pytest -q
 test: build  ## run all tests
-	$(PYTEST) --assert=plain --numprocesses auto -m "not grading" $(ARGS) || \
+	$(PYTEST) --assert=plain --numprocesses auto --dist worksteal -m "not grading" $(ARGS) || \
 	  { $(PYTEST) --last-failed -m "not grading" $(ARGS); exit 1; }
-	NEEDLE_BACKEND=np $(PYTEST) --assert=plain --numprocesses auto $(ARGS) $(ON_NUMPY) || \
+	NEEDLE_BACKEND=np $(PYTEST) --assert=plain --numprocesses auto --dist worksteal $(ARGS) $(ON_NUMPY) || \
 	  { NEEDLE_BACKEND=np $(PYTEST) --last-failed $(ARGS) $(ON_NUMPY); exit 1; }
 
 mnist: build  ## train an MLP on MNIST: make mnist ARGS="--epochs 2 --data mini"
