@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..axes import normalize_axes, with_extent_1, without
+from ..listening import listeners
 from .dtypes import is_float
 from .ndarray import NDArray, new
 
@@ -183,10 +184,12 @@ def _adam_numbers(optimizer: Any, t: int) -> tuple[float, ...]:
 def _whole_step(name: str, optimizer: Any, moments: tuple[list[Any], ...], *numbers: float) -> bool:
     """Whether the device's kernel has made the step: for all parameters at once, where they and their moments are.
 
-    It has not where somebody watches, or holds old data; where arrays repeat elements or were lent; where a gradient
-    is not computed yet or of another form.
+    It has not where somebody listens, or holds old data; in a subclass, which may do updates otherwise, or where their
+    definition was written anew; where arrays repeat elements or were lent; where a gradient is not computed yet or of
+    another form.
     """
-    if optimizer.watched():
+    own = vars(type(optimizer))
+    if listeners or not all(hasattr(own.get(method), "__wrapped__") for method in ("step", "_updated")):
         return False
     rows = [row for row in zip(optimizer.params, *moments) if row[0].grad is not None]
     data = [x.cached_data for row in rows for x in row]

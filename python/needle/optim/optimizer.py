@@ -83,15 +83,6 @@ class Optimizer:
         for index, param in ready:
             yield Update(index, param, param.realize_cached_data(), param.grad.realize_cached_data())
 
-    def watched(self) -> bool:
-        """Whether somebody may look at single updates: one who listens, or a subclass, which may do them otherwise.
-
-        Where nobody does, a kernel may make the whole step, and write where the old data is.
-        """
-        own = vars(type(self))
-        by_kernels = all(hasattr(own.get(name), "__wrapped__") for name in ("step", "_updated"))
-        return bool(listeners) or not by_kernels
-
     def clip_grad_norm(self, max_norm: float = 0.25) -> float:
         """Scale all gradients by one factor so that their joint norm is at most `max_norm`.
 
