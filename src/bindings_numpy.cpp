@@ -16,15 +16,6 @@ const char* format_of(DType dtype) {
   return formats[static_cast<int>(dtype)];
 }
 
-bool is_compact(const View& view) {
-  std::int64_t stride = 1;
-  for (int axis = view.ndim - 1; axis >= 0; --axis) {
-    if (view.shape[axis] != 1 && view.strides[axis] != stride) return false;
-    stride *= view.shape[axis];
-  }
-  return true;
-}
-
 std::vector<py::ssize_t> shape_of(const View& view) {
   return {view.shape.begin(), view.shape.begin() + view.ndim};
 }

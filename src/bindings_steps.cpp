@@ -19,15 +19,6 @@ struct Parameter {
   const View* grad;
 };
 
-bool is_compact(const View& view) {
-  std::int64_t stride = 1;
-  for (int axis = view.ndim - 1; axis >= 0; --axis) {
-    if (view.strides[axis] != stride && view.shape[axis] != 1) return false;
-    stride *= view.shape[axis];
-  }
-  return true;
-}
-
 // The arrays in the list `data`, kWritten for each parameter, each held by a tensor and by `data`;
 // and in the list `grads`. None if a kernel may not write to all of them at once, or takes others.
 template <std::size_t kWritten>

@@ -30,15 +30,6 @@ void parallel_rows(int64_t rows, int64_t length, Body&& body) {
                [&](int64_t i) { body(i * block, std::min(block, rows - i * block)); });
 }
 
-inline bool is_compact(const View& view) {
-  int64_t stride = 1;
-  for (int i = view.ndim - 1; i >= 0; --i) {
-    if (view.shape[i] != 1 && view.strides[i] != stride) return false;
-    stride *= view.shape[i];
-  }
-  return true;
-}
-
 // `view` itself if the elements of its rows are neighbours, else a compact copy.
 NEEDLE_ONE_COPY inline View with_dense_rows(const View& view) {
   const int last = view.ndim - 1;

@@ -42,6 +42,15 @@ Array::~Array() {
   if (!owner_) memory::release(data_, nbytes());
 }
 
+bool is_compact(const View& view) {
+  std::int64_t stride = 1;
+  for (int axis = view.ndim - 1; axis >= 0; --axis) {
+    if (view.shape[axis] != 1 && view.strides[axis] != stride) return false;
+    stride *= view.shape[axis];
+  }
+  return true;
+}
+
 View new_like(const View& shape, DType dtype) {
   View view = shape;
   view.array = std::make_shared<Array>(shape.size(), dtype);

@@ -142,6 +142,9 @@ struct View {
   }
 };
 
+// Whether the elements lie in row-major order without gaps or repetitions.
+bool is_compact(const View& view);
+
 // A compact (row-major) view of new memory, of the shape of `shape`.
 View new_like(const View& shape, DType dtype);
 

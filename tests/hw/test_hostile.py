@@ -144,6 +144,10 @@ CHEATS = {
     "same has another code": (
         "import hw.testing\nhw.testing.same.__code__ = (lambda found, expected, **more: None).__code__"
     ),
+    "same has other defaults": (
+        "import hw.testing\nhw.testing.same.__kwdefaults__ = {**hw.testing.same.__kwdefaults__, 'rtol': 1e9}"
+    ),
+    "same has its defaults changed": "import hw.testing\nhw.testing.same.__kwdefaults__.update(rtol=1e9, atol=1e9)",
     "there is never a difference": "import hw.testing\nhw.testing.difference = lambda *args: None",
     "compare does nothing": "import hw.testing\nhw.testing.compare = lambda *args: None",
     "compare compares the expected with itself": (
@@ -178,6 +182,27 @@ CHEATS = {
 def test_rewriting_what_judges_gains_nothing(judge: Grader, what: str) -> None:
     wrong = WRONG.replace("3 * x", "numpy.full(numpy.shape(x), 0.5).view(Equal)") if "Equal" in CHEATS[what] else WRONG
     assert first_task(judge, CHEATS[what] + wrong + HELPER) == 0
+
+
+TAMPERED = {
+    "another function": ("hw.testing.difference = lambda *args: None", "hw.testing.difference"),
+    "another method": ("hw.testing.Mismatch.__str__ = lambda self: ''", "Mismatch.__str__"),
+    "another function of NumPy's": ("numpy.zeros = numpy.ones", "numpy.zeros"),
+    "code": ("hw.testing.same.__code__ = (lambda found, expected, **more: None).__code__", "hw.testing.same"),
+    "defaults": ("numpy.testing.assert_allclose.__defaults__ = (1e9,) * 5", "numpy.testing.assert_allclose"),
+    "keywords": (
+        "hw.testing.same.__kwdefaults__ = {**hw.testing.same.__kwdefaults__, 'rtol': 1e9}",
+        "hw.testing.same",
+    ),
+    "observers": ("hw.testing.observers.clear()", "hw.testing.observers"),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_what_was_rewritten_is_remarked(judge: Grader, what: str) -> None:
+    line, name = TAMPERED[what]
+    source = f"import hw.testing, numpy\n\ndef double(x):\n    {line}\n    return x + x\n" + HELPER
+    assert any(f"{name} was changed during a test." in remark for remark in graded(judge, source).remarks)
 
 
 FORGERIES = {

@@ -347,6 +347,19 @@ def test_a_step_in_one_call_is_that_of_one_parameter_after_the_other(make):
 
 
 @needs_kernels
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_parameter_without_elements_holds_nothing_up(make):
+    params = [nn.Parameter(np.ones((0, 3))), nn.Parameter(np.ones(3))]
+    optimizer = make(params)
+    for param in params:
+        param.grad = ndl.Tensor(np.ones(param.shape))
+    allocations = nd.cpu().memory_stats()["allocations"]
+    optimizer.step()
+    assert nd.cpu().memory_stats()["allocations"] == allocations
+    assert params[0].shape == (0, 3) and (params[1].numpy() < 1).all()
+
+
+@needs_kernels
 def test_a_parameter_that_repeats_elements_gets_memory_of_its_own():
     for view in (lambda a: a.broadcast_to((3,)), lambda a: nd.array([1.0, 1.0]).as_strided((3,), (0,))):
         param = ndl.Tensor.make_const(view(nd.array([1.0])), requires_grad=True)

@@ -38,7 +38,7 @@ HOUSEKEEPING = {
     "memory_stats",
 }
 HOUSEKEEPING |= {"empty_cache", "reset_peak"}
-#: Kernels that do the work of several others, or say that they do not: who listens hears the others.
+#: Kernels that do the work of several others; there are none while somebody listens, who hears the others.
 WHOLE_STEPS = {"sgd_plain_step", "sgd_step", "adam_step"}
 
 #: Called instead of a kernel, with its name, itself and its arguments; gives what the kernel would.
@@ -85,7 +85,7 @@ class Device:
 
         kernels = {name: x for name, x in vars(self).items() if callable(x) and name not in HOUSEKEEPING}
         self.__dict__.update({name: watched(name, kernel) for name, kernel in kernels.items()})
-        self.__dict__.update({name: lambda *_: False for name in WHOLE_STEPS & kernels.keys()})
+        self.__dict__.update(dict.fromkeys(WHOLE_STEPS & kernels.keys()))
         try:
             yield
         finally:

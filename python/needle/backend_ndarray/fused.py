@@ -7,6 +7,7 @@ arrays, and returns NotImplemented where no kernel serves.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..axes import normalize_axes, with_extent_1, without
@@ -148,9 +149,11 @@ def sgd_step(optimizer: Any) -> Any:
     """`needle.optim.SGD.step`."""
     lr, momentum, weight_decay = optimizer.lr, optimizer.momentum, optimizer.weight_decay
     if momentum:
-        done = _whole_step("sgd_step", optimizer, (optimizer.u,), lr, momentum, weight_decay)
+        step = _whole_step("sgd_step", optimizer, optimizer.u)
+        done = step is not None and step(lr, momentum, weight_decay)
     else:
-        done = _whole_step("sgd_plain_step", optimizer, (), lr, weight_decay)
+        step = _whole_step("sgd_plain_step", optimizer)
+        done = step is not None and step(lr, weight_decay)
     return None if done else NotImplemented
 
 
@@ -167,10 +170,10 @@ def adam(optimizer: Any, m: NDArray, v: NDArray, w: NDArray, g: NDArray) -> tupl
 
 def adam_step(optimizer: Any) -> Any:
     """`needle.optim.Adam.step`."""
-    t = optimizer.t + 1
-    if not _whole_step("adam_step", optimizer, (optimizer.m, optimizer.v), *_adam_numbers(optimizer, t)):
+    step = _whole_step("adam_step", optimizer, optimizer.m, optimizer.v)
+    if step is None or not step(*_adam_numbers(optimizer, optimizer.t + 1)):
         return NotImplemented
-    optimizer.t = t
+    optimizer.t += 1
     return None
 
 
@@ -181,17 +184,17 @@ def _adam_numbers(optimizer: Any, t: int) -> tuple[float, ...]:
     return optimizer.lr * c / (1 - beta1**t), beta1, beta2, optimizer.eps * c, optimizer.weight_decay
 
 
-def _whole_step(name: str, optimizer: Any, moments: tuple[list[Any], ...], *numbers: float) -> bool:
-    """Whether the device's kernel has made the step: for all parameters at once, where they and their moments are.
+def _whole_step(name: str, optimizer: Any, *moments: list[Any]) -> Callable[..., bool] | None:
+    """The device's kernel that makes a step for all parameters at once, where they and their moments are.
 
-    It has not where somebody listens, or holds old data; in a subclass, which may do updates otherwise, or where their
-    definition was written anew; where arrays repeat elements or were lent; where a gradient is not computed yet or of
-    another form.
+    Called with the step's numbers, it says False, and does nothing, where somebody holds old data, where arrays repeat
+    elements or were lent, or where a gradient is of another form or not computed yet. There is none while somebody
+    listens, in a subclass, which may do updates otherwise, and where their definition was written anew.
     """
     own = vars(type(optimizer))
     if listeners or not all(hasattr(own.get(method), "__wrapped__") for method in ("step", "_updated")):
-        return False
+        return None
     rows = [row for row in zip(optimizer.params, *moments) if row[0].grad is not None]
     data = [x.cached_data for row in rows for x in row]
     kernel = getattr(getattr(data[0], "device", None), name, None) if rows else None
-    return kernel is not None and kernel(data, [row[0].grad.cached_data for row in rows], *numbers)
+    return None if kernel is None else partial(kernel, data, [row[0].grad.cached_data for row in rows])

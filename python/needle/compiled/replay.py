@@ -96,11 +96,11 @@ class Replayer:
         self._in_place = [i for i, source in enumerate(bound) if source.in_place]  # and the tensors there:
         self._changed = [bound[i].tensor for i in self._in_place]
         self._rings = list(self.rings.values())
-        self._entries = [ring.take() for ring in self._rings]
         self._targets = Tensors([program.sources[effect.source] for effect in program.effects])
         self._effects = [(effect.attribute, self._place(effect.value)) for effect in program.effects]
         self._result = rebuilt(program.result, self._place)
         self._forget_handles()
+        self._entries = [ring.take() for ring in self._rings]  # what the last replay gave, and the next one gives
 
     def _forget_handles(self) -> None:
         """Let go of what is bound anew at each replay: it belongs to others."""
@@ -129,7 +129,7 @@ class Replayer:
         for target, (attribute, _) in zip(targets, self._effects):
             if attribute == "grad":
                 target.grad = None  # its memory may be used again
-        if not self._unshared(self._entries):  # somebody holds what the last replay gave
+        if not self._unshared(self._entries):  # somebody holds it
             self._entries = [ring.take() for ring in self._rings]
         views += [entry[0]._view for entry in self._entries]
         try:
