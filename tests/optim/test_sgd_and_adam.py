@@ -248,6 +248,15 @@ def test_a_subclass_must_say_how_it_steps():
         optim.Optimizer(parameters()).step()
 
 
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
+def test_a_gradient_that_is_no_tensor_is_named(make):
+    param = nn.Parameter(np.ones(3))
+    param.grad = np.ones(3)
+    with pytest.raises(TypeError, match=r"the gradient of parameter 0 must be a Tensor, not a ndarray"):
+        make([param]).step()
+    assert (param.numpy() == 1).all()
+
+
 # In place -------------------------------------------------------------------------------------------------------------
 
 OPTIMIZERS = [

@@ -197,4 +197,5 @@ def _whole_step(name: str, optimizer: Any, *moments: list[Any]) -> Callable[...,
     rows = [row for row in zip(optimizer.params, *moments) if row[0].grad is not None]
     data = [x.cached_data for row in rows for x in row]
     kernel = getattr(getattr(data[0], "device", None), name, None) if rows else None
-    return None if kernel is None else partial(kernel, data, [row[0].grad.cached_data for row in rows])
+    grads = [getattr(row[0].grad, "cached_data", None) for row in rows]
+    return None if kernel is None else partial(kernel, data, grads)

@@ -76,6 +76,11 @@ class Optimizer:
         """
         ready = [(index, param) for index, param in enumerate(self.params) if param.grad is not None]
         for index, param in ready:
+            if not isinstance(param.grad, Tensor):
+                raise TypeError(
+                    f"{type(self).__name__}: the gradient of parameter {index} must be a Tensor, not a "
+                    f"{type(param.grad).__name__}"
+                )
             if param.grad.realize_cached_data().shape != param.shape:
                 raise ValueError(
                     f"{type(self).__name__}: parameter {index} has shape {param.shape}, its gradient {param.grad.shape}"
