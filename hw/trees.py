@@ -281,15 +281,20 @@ def build(tree: Path, python: str = sys.executable) -> str:
         options += ["-G", "Ninja"]
     # Of two builds within a second CMake would install the first alone.
     environment = os.environ | {"PATH": path, "CMAKE_INSTALL_ALWAYS": "1"}
+    configure = [cmake, "-S", str(tree), "-B", folder, "-DCMAKE_BUILD_TYPE=Release", *options]
     commands = [
-        [cmake, "-S", str(tree), "-B", folder, "-DCMAKE_BUILD_TYPE=Release", *options],
         [cmake, "--build", folder, "--config", "Release"],
         [cmake, "--install", folder, "--config", "Release", "--prefix", str(tree)],
     ]
+    # Whether that was done already: the build itself sees when CMakeLists.txt has changed.
+    configured, how = Path(folder) / "configured", "\n".join([*configure, path])
+    if not configured.is_file() or configured.read_text() != how:
+        commands.insert(0, configure)
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode != 0:
             return first_error(done.stdout + done.stderr)
+    configured.write_text(how)
     return ""
 
 
