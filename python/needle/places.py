@@ -7,12 +7,11 @@ import linecache
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
 #: Code in this folder is the library's; all other is the user's.
-PACKAGE = str(Path(__file__).parent) + os.sep
+PACKAGE = os.path.dirname(__file__) + os.sep
 
 #: Context managers of the library go through this file.
 _BLOCKS = contextlib.__file__
@@ -31,7 +30,7 @@ class Line(NamedTuple):
         return linecache.getline(self.filename, self.number).strip()
 
     def __str__(self) -> str:
-        return f"{Path(self.filename).name}:{self.number}"
+        return f"{os.path.basename(self.filename)}:{self.number}"
 
 
 class Place(NamedTuple):

@@ -13,9 +13,12 @@ import math
 import os
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 IMAGE_SHAPE = (28, 28)
 NUM_CLASSES = 10

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import idx
 from .dataset import Dataset, Index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from . import idx
 
 #: The files, without their ``.gz``: images and labels, of the training set (True) and of the test set (False).
 FILES = {
@@ -49,6 +52,8 @@ class MNISTDataset(Dataset):
     ) -> None:
         super().__init__(transforms)
         # The images stay bytes: a quarter of the memory, and converting a batch costs little beside training on it.
+        from . import idx  # when a file is read: with gzip and what that needs
+
         self.images, self.labels = idx.read_pair(image_filename, label_filename)
 
     def __getitem__(self, index: Index) -> tuple[Any, Any]:
@@ -123,7 +128,7 @@ class MiniMNIST(MNISTDataset):
     """
 
     def __init__(self, train: bool = True, transforms: Sequence[Callable[[Any], Any]] | None = None) -> None:
-        folder = Path(__file__).with_name("mini_mnist")
+        folder = as_path(__file__).with_name("mini_mnist")
         images, labels = FILES[train]
         super().__init__(folder / f"{images}.gz", folder / f"{labels}.gz", transforms)
 
@@ -151,14 +156,21 @@ def missing_files(folder: Path) -> list[str]:
 
 def cache_folder() -> Path:
     """Give this user's folder for downloads: needle/mnist in ``$XDG_CACHE_HOME`` or the system's usual place."""
-    home = Path(os.path.expanduser("~"))
+    home = as_path(os.path.expanduser("~"))
     if sys.platform == "darwin":
         caches = home / "Library" / "Caches"
     elif sys.platform == "win32":
-        caches = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        caches = as_path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     else:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+        caches = as_path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     return caches / "needle" / "mnist"
+
+
+def as_path(path: idx.PathLike) -> Path:
+    """Give `path` as a `Path`. It is asked for when files are: to import pathlib takes a tenth of importing Needle."""
+    from pathlib import Path
+
+    return Path(path)
 
 
 def by_hand(folder: Path) -> str:
@@ -172,9 +184,9 @@ def by_hand(folder: Path) -> str:
 
 def _search_path(root: idx.PathLike | None) -> list[Path]:
     named = (root, os.environ.get("NEEDLE_DATA"))
-    return [Path(folder).expanduser() for folder in named if folder] + [cache_folder()]
+    return [as_path(folder).expanduser() for folder in named if folder] + [cache_folder()]
 
 
 def _not_found(root: idx.PathLike | None) -> str:
     looked = "; ".join(f"{folder} lacks {', '.join(missing_files(folder))}" for folder in _search_path(root))
-    return f"MNIST was not found: {looked}. {by_hand(Path(root) if root else cache_folder())}"
+    return f"MNIST was not found: {looked}. {by_hand(as_path(root) if root else cache_folder())}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
@@ -19,7 +18,8 @@ from .rules import Multilinear
 __all__ = ["Dot", "Einsum", "Outer", "dot", "einsum", "outer"]
 
 #: What may name an axis: letters, as in NumPy, and for the axes that batches add some more.
-LABELS = string.ascii_letters + "".join(map(chr, range(192, 400)))
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LABELS = _LETTERS + "".join(map(chr, range(192, 400)))
 
 
 class Einsum(Multilinear, TensorOp):
@@ -211,7 +211,7 @@ def _explicit(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[list[
                 + ("; '...' stands for axes without a name" if named < len(shape) else "")
             )
         unnamed.append(len(shape) - named)
-    free = [label for label in string.ascii_letters if label not in text]
+    free = [label for label in _LETTERS if label not in text]
     if max(unnamed) > len(free):
         raise ValueError(f"einsum: {subscripts!r} and the axes of '...' need more than the 52 letters there are")
     dots = "".join(free[: max(unnamed)])
