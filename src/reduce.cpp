@@ -328,7 +328,7 @@ void find_in_rows(const Axes<3>& reduced, int64_t columns, const T* data, int64_
       NEEDLE_INDEPENDENT
       for (int64_t j = 0; j < columns; ++j) {
         const bool here = is_best(x[j * step], best[j]);
-        found[j] = here & (found[j] == rows) ? row : found[j];
+        found[j] = (here & (found[j] == rows)) ? row : found[j];
       }
     });
   }
