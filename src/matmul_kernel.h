@@ -23,8 +23,8 @@ constexpr int kTileVectors = 2;
 // finish, while two can begin in each.
 constexpr int kWideVectors = 8;
 
-// Steps of k without a jump between them. Beside the multiply-adds of a low tile, counters and
-// addresses are felt: 4 % where the core is its own, 10 % where another hardware thread shares it.
+// Steps of k without a jump between them. Beside the 20 instructions of a step of a low tile, those
+// for counters and addresses are felt, above all where something else uses the core, too.
 constexpr int kSteps = kTileRows < 12 ? 4 : 1;
 
 // What a microkernel is told: where A's element (r, p), B's row p and C's tile are.

@@ -86,6 +86,11 @@ def test_a_notebook_runs_with_the_solution_in_place(name: str, tmp_path: Path, m
         cell for task in assignment.tasks[1:] for cell in book.cells if cell.source.endswith(f" check {task.name}")
     ]
     assert len(others) == len(assignment.tasks) - 1
+    # The cell that checks all tasks does what the last one does once more, with what was packed.
+    (whole,) = (cell for cell in book.cells if cell.source.endswith(" -m hw check"))
+    packed = [cell for cell in book.cells if cell.cell_type == "code"][-1]
+    assert packed.source.endswith(" -m hw check --packed")
+    others.append(whole)
     book.cells = [cell for cell in book.cells if cell not in others]
     nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tree)}}).execute()
     printed = ["".join(o.get("text", "") for o in c.get("outputs", ())) for c in book.cells if c.cell_type == "code"]
@@ -94,4 +99,6 @@ def test_a_notebook_runs_with_the_solution_in_place(name: str, tmp_path: Path, m
     task = assignment.tasks[0]
     (check,) = (cell for cell in book.cells if cell.source.endswith(f" check {task.name}"))
     assert f"{task.points:g} of {task.points:g} points" in "".join(o.get("text", "") for o in check.outputs)
+    points = sum(task.points for task in assignment.tasks)
+    assert f"{points:g} of {points:g} points" in "".join(o.get("text", "") for o in packed.outputs)
     assert (tree / trees.MANIFEST).is_file() and (tree / f"{name}.zip").is_file()
