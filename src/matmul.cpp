@@ -28,7 +28,7 @@ constexpr int64_t kInPlaceBytes = int64_t{1} << 20;
 
 // Multiply-adds for each row of A and column of B from which on it pays to pack what could be read
 // in place at some waste.
-constexpr int64_t kWorkPerPacked = int64_t{1} << 14;
+constexpr int64_t kWorkPerPacked = int64_t{1} << 12;
 
 // The operands of one product and where it goes.
 template <typename T>

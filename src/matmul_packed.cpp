@@ -21,9 +21,9 @@ namespace {
 template <typename T>
 constexpr int64_t kStrip = kTileVectors * kLanes<T>;
 
-// Steps of k, rows of A and columns of B in a block. A strip of 6 rows of A is 12 KiB of float
-// then, one of 12 rows 18 KiB, half a first-level cache; a block of A 96 or 144 KiB; a block of B 2
-// or 1.5 MiB.
+// Steps of k, rows of A and columns of B in a block, at most. A strip of 6 rows of A is 12 KiB of
+// float then, one of 12 rows 18 KiB, half a first-level cache; a block of A 96 or 144 KiB; a block
+// of B 2 or 1.5 MiB.
 constexpr int64_t kDepth = kTileRows < 12 ? 512 : 384;
 constexpr int64_t kBlockRows = 8 * kTileRows;
 constexpr int64_t kBlockCols = 1024;
@@ -101,10 +101,13 @@ void multiply_packed(const Matrix<const T>& a, const Matrix<const T>& b, const M
   const bool a_in_place =
       a.col_stride == 1 && c.cols <= kFewStrips * kStrip<T> && !a.rows_collide();
 
+  // k is cut evenly: a last block of a few steps would mostly load and store C.
+  const int64_t cuts = std::max<int64_t>(1, (a.cols + kDepth - 1) / kDepth);
+
   for (int64_t j = 0; j < c.cols; j += block_cols) {
     const int64_t cols = std::min(block_cols, c.cols - j);
-    for (int64_t p = 0; p == 0 || p < a.cols; p += kDepth) {
-      const int64_t depth = std::min(kDepth, a.cols - p);
+    for (int64_t cut = 0; cut < cuts; ++cut) {
+      const int64_t p = a.cols * cut / cuts, depth = a.cols * (cut + 1) / cuts - p;
       pack_strips(b.block(p, j, depth, cols), kStrip<T>, b_packed);
       if (a_in_place) {
         multiply_blocks<T, false>(depth, a.at(0, p), a.row_stride, a.row_stride, b_packed,
