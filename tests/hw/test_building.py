@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hw import trees
-from hw.assignment import load
+from hw.assignment import BUILD_FILE, load
 from hw.checking import Result, check
 from hw.grading import Grader, grader
 from hw.releasing import release
@@ -164,6 +164,18 @@ def test_what_is_written_in_cpp_runs_after_the_next_build(tree: Path) -> None:
     assert trees.build(tree) == "" and checked(tree, "cube").done
     (tree / CPP).write_text(CUBE.replace("square * x", "square"))
     assert trees.build(tree) == "" and not checked(tree, "cube").done
+
+
+def test_a_tree_is_configured_again_when_its_build_file_changes_and_only_then(tree: Path) -> None:
+    cache = tree / "build" / "CMakeCache.txt"
+    (tree / CPP).write_text(CUBE)
+    assert trees.build(tree) == ""
+    before = cache.stat().st_mtime_ns
+    (tree / CPP).write_text(f"{CUBE}// changed\n")
+    assert trees.build(tree) == "" and cache.stat().st_mtime_ns == before
+    with (tree / BUILD_FILE).open("a") as file:
+        file.write('message(FATAL_ERROR "what it says now")\n')
+    assert "what it says now" in trees.build(tree)
 
 
 @pytest.mark.parametrize(("task", "status", "words"), [("square", 0, "4 of 4 points"), ("cube", 1, "undeclared")])
