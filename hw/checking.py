@@ -75,9 +75,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"{each.name} is checked in a tree of its own: here its C++ is not built.\n")
         assignments = [*(each for each in before if assignment.build or not each.build), assignment]
         if args.task is None:
-            if any(map(assignment.is_built, assignment.tasks)):
-                build(tree)
-            return max([check_all(each, tree) for each in assignments])
+            compiled = not any(map(assignment.is_built, assignment.tasks)) or build(tree)
+            return max([check_all(each, tree, compiled) for each in assignments])
         found = [each for each in assignments if args.task in task_names(each)] or [assignment]
         task = found[-1].task(args.task)
         if found[-1].is_built(task) and not build(tree):
@@ -134,14 +133,18 @@ def check(assignment: Assignment, task: Task, tree: Path, only: Sequence[str] | 
     return Result(assignment, task, report)
 
 
-def check_all(assignment: Assignment, tree: Path) -> int:
-    """Run the public tests of all tasks, and show a line for each."""
+def check_all(assignment: Assignment, tree: Path, compiled: bool) -> int:
+    """Run the public tests of all tasks, and show a line for each; of none that would use C++ from an earlier build."""
     print(f"{assignment.name}  {assignment.title}\n")
     results: dict[str, Result] = {}
     wide = max(len(task.name) for task in assignment.tasks)
     for task in assignment.tasks:
-        result = results[task.name] = check(assignment, task, tree)
-        state = state_of(result, [name for name in task.needs if not results[name].done])
+        if compiled or not assignment.is_built(task):
+            result = check(assignment, task, tree)
+            state = state_of(result, [name for name in task.needs if not results[name].done])
+        else:
+            result, state = Result(assignment, task, Report()), "does not compile"
+        results[task.name] = result
         points = f"{round(result.points, 2):g} / {task.points:g}"
         line = f"  {task.number:2}  {task.name:{wide}}  {points:>9}   "
         print(line + shortened(state, WIDTH - len(line)), flush=True)

@@ -266,6 +266,31 @@ def build(tree: Path, python: str = sys.executable) -> str:
     str
         Nothing, or what the compiler said, from its first error on.
     """
+    environment, cmake, options = tools(python)
+    folder = tree / "build"
+    configure = [cmake, "-S", str(tree), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release", *options]
+    commands = [
+        [cmake, "--build", str(folder), "--config", "Release"],
+        [cmake, "--install", str(folder), "--config", "Release", "--prefix", str(tree)],
+    ]
+    # Once is enough, since the build sees when CMakeLists.txt has changed; but not for another Python, or in a tree
+    # that was moved, of which CMake must not know what it knew.
+    configured, how = folder / "configured", "\n".join(configure)
+    if not configured.is_file() or configured.read_text() != how:
+        (folder / "CMakeCache.txt").unlink(missing_ok=True)
+        shutil.rmtree(folder / "CMakeFiles", ignore_errors=True)
+        commands.insert(0, configure)
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode != 0:
+            return first_error(done.stdout + done.stderr)
+        if command is configure:
+            configured.write_text(how)
+    return ""
+
+
+def tools(python: str) -> tuple[dict[str, str], str, list[str]]:
+    """What a build needs: the environment in which its tools are found, CMake, and what CMake is told of the others."""
     ask = "import pybind11; print(pybind11.get_cmake_dir())"
     pybind = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
     if pybind.returncode != 0:
@@ -275,27 +300,11 @@ def build(tree: Path, python: str = sys.executable) -> str:
     cmake = shutil.which("cmake", path=path)
     if cmake is None:
         raise UsageError("CMake is not installed; run: python -m hw setup")
-    folder = str(tree / "build")
     options = [f"-Dpybind11_DIR={pybind.stdout.strip()}", f"-DPython_EXECUTABLE={python}"]
     if shutil.which("ninja", path=path) and (os.name != "nt" or shutil.which("cl", path=path)):
         options += ["-G", "Ninja"]
     # Of two builds within a second CMake would install the first alone.
-    environment = os.environ | {"PATH": path, "CMAKE_INSTALL_ALWAYS": "1"}
-    configure = [cmake, "-S", str(tree), "-B", folder, "-DCMAKE_BUILD_TYPE=Release", *options]
-    commands = [
-        [cmake, "--build", folder, "--config", "Release"],
-        [cmake, "--install", folder, "--config", "Release", "--prefix", str(tree)],
-    ]
-    # Whether that was done already: the build itself sees when CMakeLists.txt has changed.
-    configured, how = Path(folder) / "configured", "\n".join([*configure, path])
-    if not configured.is_file() or configured.read_text() != how:
-        commands.insert(0, configure)
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        if done.returncode != 0:
-            return first_error(done.stdout + done.stderr)
-    configured.write_text(how)
-    return ""
+    return os.environ | {"PATH": path, "CMAKE_INSTALL_ALWAYS": "1"}, cmake, options
 
 
 def first_error(output: str) -> str:

@@ -173,21 +173,35 @@ def test_a_tree_is_configured_again_when_its_build_file_changes_and_only_then(tr
     before = cache.stat().st_mtime_ns
     (tree / CPP).write_text(f"{CUBE}// changed\n")
     assert trees.build(tree) == "" and cache.stat().st_mtime_ns == before
-    with (tree / BUILD_FILE).open("a") as file:
-        file.write('message(FATAL_ERROR "what it says now")\n')
-    assert "what it says now" in trees.build(tree)
+    text = (tree / BUILD_FILE).read_text()
+    (tree / BUILD_FILE).write_text(f'{text}message(FATAL_ERROR "what it says now")\n')
+    said = trees.build(tree)
+    (tree / BUILD_FILE).write_text(text)  # the next test gets the same tree
+    assert "what it says now" in said and trees.build(tree) == ""
+
+
+def test_a_tree_that_was_moved_is_built_where_it_is(tree: Path, tmp_path: Path) -> None:
+    (tree / CPP).write_text(CUBE)
+    assert trees.build(tree) == ""
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(tree, moved)
+    (moved / CPP).write_text(CUBE.replace("square * x", "square"))
+    assert trees.build(moved) == "" and not checked(moved, "cube").done and checked(tree, "cube").done
 
 
 @pytest.mark.parametrize(("task", "status", "words"), [("square", 0, "4 of 4 points"), ("cube", 1, "undeclared")])
 def test_cpp_that_does_not_compile_stops_the_tasks_in_cpp_alone(tree: Path, task: str, status: int, words: str) -> None:
     (tree / PYTHON).write_text(SQUARE)
+    (tree / CPP).write_text(CUBE)
+    assert trees.build(tree) == "" and checked(tree, "cube").done, "what was compiled before is right, and stays there"
     (tree / CPP).write_text(CUBE.replace("square * x", "undeclared"))
     command = [sys.executable, "-m", "hw", "check", task]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert done.returncode == status and words in done.stdout
     assert ("The C++ code does not compile:" in done.stdout) == (task == "cube")
     everything = subprocess.run(command[:-1], cwd=tree, capture_output=True, text=True, check=False)
-    assert "undeclared" in everything.stdout and "4 of 7 points" in everything.stdout
+    assert everything.returncode == 1 and "undeclared" in everything.stdout and "4 of 7 points" in everything.stdout
+    assert "cube        0 / 3   does not compile" in everything.stdout
 
 
 def test_grading_gives_full_points_to_the_solution_and_none_to_blanks(judge: Grader) -> None:
