@@ -50,10 +50,10 @@ class MNISTDataset(Dataset):
         label_filename: idx.PathLike,
         transforms: Sequence[Callable[[Any], Any]] | None = None,
     ) -> None:
+        from . import idx  # now, when files are read: it needs gzip, which takes long to import
+
         super().__init__(transforms)
         # The images stay bytes: a quarter of the memory, and converting a batch costs little beside training on it.
-        from . import idx  # when a file is read: with gzip and what that needs
-
         self.images, self.labels = idx.read_pair(image_filename, label_filename)
 
     def __getitem__(self, index: Index) -> tuple[Any, Any]:

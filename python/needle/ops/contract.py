@@ -17,8 +17,9 @@ from .rules import Multilinear
 
 __all__ = ["Dot", "Einsum", "Outer", "dot", "einsum", "outer"]
 
-#: What may name an axis: letters, as in NumPy, and for the axes that batches add some more.
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+#: What may name an axis: letters, as in NumPy, and for the axes that batches add some more.
 LABELS = _LETTERS + "".join(map(chr, range(192, 400)))
 
 
