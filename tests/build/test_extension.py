@@ -56,6 +56,17 @@ def test_every_instruction_set_is_named_and_a_lower_one_can_be_forced():
         assert run(sys.executable, "-c", ask, NEEDLE_ISA=isa).strip() == isa
 
 
+@pytest.mark.parametrize(("options", "strict"), [((), False), (("-DNEEDLE_STRICT=ON",), True)])
+def test_warnings_stop_a_build_only_where_that_is_asked_for(options, strict, tmp_path):
+    """Each compiler warns of something else; who wants to use Needle with another one is not to be stopped by that."""
+    pytest.importorskip("cmake", reason="CMake is not installed")
+    pybind = Path(pytest.importorskip("pybind11").get_cmake_dir())
+    paths = [f"-Dpybind11_DIR={pybind}", f"-DPython_EXECUTABLE={sys.executable}"]
+    run(sys.executable, "-m", "cmake", "-S", ROOT, "-B", tmp_path, "-G", "Ninja", *paths, *options)
+    compiled = [line.split() for line in (tmp_path / "build.ninja").read_text().splitlines() if " -Wall " in line]
+    assert len(compiled) > 10 and all(("-Werror" in flags) == strict for flags in compiled)
+
+
 @pytest.mark.skipif(not EDITABLE.exists(), reason="not an editable install")
 def test_course_code_finds_the_extension_with_python_on_the_path_alone():
     script = f"""
