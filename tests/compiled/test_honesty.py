@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
 
@@ -112,6 +113,58 @@ def test_a_running_statistic_in_the_data_of_one_tensor_is_fine():
         x = constant(i, 1)
         np.testing.assert_array_equal(compiled(x).numpy(), follow(eager, x).numpy())
         np.testing.assert_array_equal(mean.numpy(), eager.numpy())
+
+
+OLD = {
+    "all": lambda x: x.detach(),
+    "column": lambda x: x.reshape((2, 1)),
+    "element": lambda x: x[1],
+    "all, and what is new": lambda x: x.data,
+}
+
+
+@pytest.mark.parametrize("view", OLD.values(), ids=OLD)
+@pytest.mark.parametrize("of", ["argument", "captured"])
+def test_a_view_of_data_that_are_replaced_later_in_the_call_keeps_the_old_values(of, view):
+    ours, eager = constant(0, 0), constant(0, 0)
+
+    def follow(x, captured):
+        changed = x if of == "argument" else captured
+        old = view(changed)
+        changed.data = 0.5 * changed.data + x
+        return old, changed.detach()
+
+    compiled = ndl.compile(lambda x: follow(x, ours))
+    for i in range(6):
+        same = [constant(i, 1), constant(i, 1)]
+        found, expected = compiled(same[0]), follow(same[1], eager)
+        for a, b in zip((*found, same[0], ours), (*expected, same[1], eager)):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_a_view_that_somebody_makes_between_the_recordings_is_not_taken_for_the_captured_tensor():
+    captured, held = constant(1, 2), []
+
+    @ndl.compile
+    def function(x):
+        return captured * x
+
+    gc.collect()  # which puts `captured` behind what is made later
+    for factor in range(5):
+        assert function(constant(factor, 3)).numpy().tolist() == [factor, 6]
+        held.append(captured.detach())
+    captured.data = constant(2, 3)
+    assert function(constant(1, 1)).numpy().tolist() == [2, 3]
+
+
+def test_new_data_of_a_captured_tensor_are_seen_though_somebody_holds_a_view_of_the_old():
+    captured = constant(1, 2)
+    gc.collect()
+    held = [captured.detach() for _ in range(3)]
+    function = ndl.compile(lambda x: captured * x)
+    assert [y.numpy().tolist() for y in run(function, constant(3, 3))] == [[3, 6]] * 4
+    captured.data = constant(2, 3)
+    assert function(constant(1, 1)).numpy().tolist() == [2, 3] and held[0].numpy().tolist() == [1, 2]
 
 
 def test_a_module_that_counts_raises():

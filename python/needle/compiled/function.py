@@ -6,7 +6,7 @@ import functools
 import operator
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..nn.module import Module
 from .check import State, assert_same
 from .compare import assert_alike
 from .passes import PASSES, Pass, improve
-from .program import Program, leaves, rebuilt
+from .program import Program, Source, leaves, rebuilt
 from .recorder import CompileError, Recorder, settings_of
 from .replay import Replayer
 
@@ -49,19 +49,16 @@ class Variant:
         self.program = first.program
         self.replayer: Replayer | None = None
         self.early = first.program.tape.split()[0]
-        self.settings = []
-        for module, found in first.modules.items():
-            if found:
-                get = operator.itemgetter(*found)
-                self.settings.append((vars(module), get, get(found)))
+        read = [(operator.itemgetter(*found), module) for module, found in first.modules.items() if found]
+        self.settings = [functools.partial(get, vars(module)) for get, module in read]
+        self.values = [get(first.modules[module]) for get, module in read]
 
     def applies(self, arguments: list[Tensor]) -> list[Any] | None:
         """The memory to replay on, if modules are in the modes that were recorded, and numbers branch as they did."""
         try:
-            for attributes, get, values in self.settings:
-                if get(attributes) != values:
-                    return None
-        except KeyError:  # it is gone
+            if [setting() for setting in self.settings] != self.values:
+                return None
+        except KeyError:  # one is gone
             return None
         if self.replayer is not None:
             return self.replayer.views_if_it_fits(arguments)
@@ -162,7 +159,7 @@ class Compiled:
     def _second_call(
         self, variant: Variant, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        second = self._record(tensors, args, kwargs)
+        second = self._record(tensors, args, kwargs, variant.program.sources)
         if second is None:
             return self.function(*args, **kwargs)
         assert_alike(variant.program, second.program)
@@ -184,11 +181,13 @@ class Compiled:
                 stacklevel=4,
             )
 
-    def _record(self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recorded | None:
+    def _record(
+        self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any], known: Sequence[Source] = ()
+    ) -> Recorded | None:
         """Run the function and write down what it does; None, and nothing is done, if another thread is recording."""
         if not _RECORDING.acquire(blocking=False):
             return None
-        recorder = Recorder(self._name, tensors)
+        recorder = Recorder(self._name, tensors, known=known)
         try:
             with recorder.watching():
                 result = self.function(*args, **kwargs)

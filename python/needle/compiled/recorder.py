@@ -8,7 +8,7 @@ program's own. What the call leaves behind is found by looking at all tensors be
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -30,11 +30,18 @@ class CompileError(RuntimeError):
 
 
 class Recorder:
-    """Watches one call of a function, whose kernels are those of `device`: by default ``cpu()``."""
+    """Watches one call of a function, whose kernels are those of `device`: by default ``cpu()``.
 
-    def __init__(self, name: str, arguments: list[Any], device: Device | None = None) -> None:
+    Where several tensors share memory, one of them counts as captured: that of an earlier recording (among `known`), or
+    else one whose data the call replaces, or a parameter, or the oldest.
+    """
+
+    def __init__(
+        self, name: str, arguments: list[Any], device: Device | None = None, known: Sequence[Source] = ()
+    ) -> None:
         self.name = name
         self.device = cpu() if device is None else device
+        self.known = {source.tensor for source in known}
         self.tape = Tape()
         self.arguments = arguments
         self.calls: list[tuple[str, tuple[Any, ...], str]] = []
@@ -129,11 +136,13 @@ class _Assembly:
         self.numbers: dict[int, int] = {}  # of a buffer, by its address
         self.handles: dict[int, Any] = {}
         self.owners: dict[int, Tensor] = {}
+        claims: dict[int, tuple[bool, ...]] = {}
         for tensor, (data, _) in recorder.before.items():
             if isinstance(data, NDArray):
                 address = data._handle.ptr()
-                if address not in self.owners or isinstance(tensor, Parameter):
-                    self.owners[address] = tensor
+                claim = (tensor in recorder.known, tensor.cached_data is not data, isinstance(tensor, Parameter))
+                if address not in claims or claim > claims[address]:
+                    self.owners[address], claims[address] = tensor, claim
 
     def program(self, result: Any) -> Program:
         recorder = self.recorder
@@ -253,13 +262,16 @@ class _Assembly:
 
 
 def _alive(kind: type) -> list[Any]:
-    """All objects of a class and of its subclasses; by type(), since isinstance also asks dead proxies, which raise."""
+    """All objects of a class and of its subclasses, older ones first, as far as the garbage collector tells them apart.
+
+    By type(), since isinstance also asks dead proxies, which raise.
+    """
     kinds: set[Any] = set()
     found: list[Any] = [kind]
     while found:
         kinds.update(found)
         found = [subclass for one in found for subclass in one.__subclasses__()]
-    return [x for x in gc.get_objects() if type(x) in kinds]
+    return [x for generation in (2, 1, 0) for x in gc.get_objects(generation) if type(x) in kinds]
 
 
 def settings_of(module: Module) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +12,7 @@ from .numbers import Slot
 from .program import Chain, Instruction, Operand, Program, Source, leaves, rebuilt
 
 _DATA = attrgetter("cached_data")
-_VIEW = attrgetter("cached_data._view")
+_DATAS_VIEW = attrgetter("cached_data._view")
 
 
 class Replayer:
@@ -96,11 +96,24 @@ class Replayer:
         self._in_place = [i for i, source in enumerate(bound) if source.in_place]  # and the tensors there:
         self._changed = [bound[i].tensor for i in self._in_place]
         self._rings = list(self.rings.values())
-        self._targets = Tensors([program.sources[effect.source] for effect in program.effects])
-        self._effects = [(effect.attribute, self._place(effect.value)) for effect in program.effects]
+        self._outputs = [x for ring in self._rings for x in ring.operands]
+        self._others: list[Any] = []
+        gradients = [effect for effect in program.effects if effect.attribute == "grad"]
+        data = [effect for effect in program.effects if effect.attribute != "grad"]
+        self._get_gradient = Tensors([program.sources[effect.source] for effect in gradients])
+        self._gradients = [self._place(effect.value) for effect in gradients]
+        self._get_data = Tensors([program.sources[effect.source] for effect in data])
+        self._data = [self._place(effect.value) for effect in data]
         self._result = rebuilt(program.result, self._place)
         self._forget_handles()
         self._entries = [ring.take() for ring in self._rings]  # what the last replay gave, and the next one gives
+
+    def _place(self, x: Any) -> int:
+        """Where `x` is found among what leaves the program: the outputs, then the others, of which it becomes one."""
+        if isinstance(x, Operand) and x in self._outputs:
+            return self._outputs.index(x)
+        self._others.append(x)
+        return len(self._outputs) + len(self._others) - 1
 
     def _forget_handles(self) -> None:
         """Let go of what is bound anew at each replay: it belongs to others."""
@@ -113,7 +126,7 @@ class Replayer:
     def views_if_it_fits(self, arguments: list[Tensor]) -> list[Any] | None:
         """The memory to work on, if all tensors have the layouts that were recorded and numbers branch as they did."""
         try:
-            views = list(map(_VIEW, self._bound.of(arguments)))
+            views = list(map(_DATAS_VIEW, self._bound.of(arguments)))
         except AttributeError:  # no data, or data that is elsewhere
             return None
         return views if self._replay.fits(views) and self.program.tape.run(self.early) else None
@@ -125,10 +138,9 @@ class Replayer:
             tensor = self._changed[i]
             tensor.cached_data = tensor.cached_data.copy()
             views[self._in_place[i]] = tensor.cached_data._view
-        targets = self._targets.of(arguments)
-        for target, (attribute, _) in zip(targets, self._effects):
-            if attribute == "grad":
-                target.grad = None  # its memory may be used again
+        with_gradient = self._get_gradient.of(arguments)
+        for tensor in with_gradient:
+            tensor.grad = None  # its memory may be used again
         if not self._unshared(self._entries):  # somebody holds it
             self._entries = [ring.take() for ring in self._rings]
         views += [entry[0]._view for entry in self._entries]
@@ -137,37 +149,23 @@ class Replayer:
         except Exception as error:
             self._explain(error)
             raise
-        outputs = [tuple(map(Tensor.make_const, entry)) for entry in self._entries]
-        values = [
-            outputs[place.ring][place.position] if type(place) is Place else self._made(place, arguments, outputs)
-            for _, place in self._effects
-        ]
-        for target, (attribute, _), value in zip(targets, self._effects, values):
-            if attribute == "grad":
-                target.grad = value
-            else:
-                target.cached_data = value.cached_data
-        return rebuilt(self._result, lambda place: self._made(place, arguments, outputs))
+        leaving = [*map(Tensor.make_const, chain.from_iterable(self._entries))]
+        leaving += [self._made(x, arguments) for x in self._others]  # as long as all data are what they were
+        for tensor, place in zip(with_gradient, self._gradients):
+            tensor.grad = leaving[place]
+        for tensor, place in zip(self._get_data.of(arguments), self._data):
+            tensor.cached_data = leaving[place].cached_data
+        return rebuilt(self._result, leaving.__getitem__)
 
-    def _place(self, x: Any) -> Any:
-        """Where something that leaves the program is found: in an entry of a ring, or where `x` says."""
-        if isinstance(x, Operand) and x.buffer in self.rings:
-            return Place(list(self.rings).index(x.buffer), self.rings[x.buffer].operands.index(x))
-        return x
-
-    def _made(self, place: Any, arguments: list[Tensor], outputs: list[tuple[Tensor, ...]]) -> Any:
-        """What `place` stands for: a tensor over an output, or over the memory of an input; a source; itself."""
-        if isinstance(place, Place):
-            return outputs[place.ring][place.position]
-        if isinstance(place, Source):
-            return arguments[place.position] if place.position is not None else place.tensor
-        if not isinstance(place, Operand):
-            return place
-        source = next(s for s in self.program.sources if s.buffer == place.buffer)
+    def _made(self, x: Any, arguments: list[Tensor]) -> Any:
+        """What leaves the program and is no output: a tensor for a source, or over the memory of one; else `x`."""
+        if isinstance(x, Source):
+            return arguments[x.position] if x.position is not None else x.tensor
+        if not isinstance(x, Operand):
+            return x
+        source = next(s for s in self.program.sources if s.buffer == x.buffer)
         data = (source.tensor if source.position is None else arguments[source.position]).cached_data
-        return Tensor.make_const(
-            data.as_strided(place.shape, place.strides, place.offset - source.offset + data.offset)
-        )
+        return Tensor.make_const(data.as_strided(x.shape, x.strides, x.offset - source.offset + data.offset))
 
     def _explain(self, error: Exception) -> None:
         """Say where the kernel that raised was recorded."""
@@ -190,14 +188,6 @@ class Tensors:
         for i, position in self.given:
             tensors[i] = arguments[position]
         return tensors
-
-
-@dataclass(frozen=True)
-class Place:
-    """An array in what a ring gives."""
-
-    ring: int
-    position: int
 
 
 class Ring:
