@@ -40,10 +40,13 @@ def find_topo_sort(node_list: Iterable[Value], ends: Container[Value] = ()) -> l
         while path:
             node, inputs = path[-1]
             for x in inputs:
-                if x not in visited:
-                    visited.add(x)
-                    path.append((x, iter(() if x in ends else x.inputs)))
+                if x in visited:
+                    continue
+                visited.add(x)
+                if x.inputs and x not in ends:
+                    path.append((x, iter(x.inputs)))
                     break
+                order.append(x)  # nothing comes before it
             else:
                 path.pop()
                 order.append(node)

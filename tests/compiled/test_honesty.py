@@ -167,6 +167,67 @@ def test_new_data_of_a_captured_tensor_are_seen_though_somebody_holds_a_view_of_
     assert function(constant(1, 1)).numpy().tolist() == [2, 3] and held[0].numpy().tolist() == [1, 2]
 
 
+def test_two_captured_tensors_that_come_to_share_memory_are_refused():
+    online, target = constant(1, 2), constant(0, 0)
+
+    @ndl.compile
+    def synchronise():
+        target.data = online.detach()
+
+    with pytest.raises(CompileError, match=r"captured Tensor\[2\] the memory of captured Tensor\[2\].*data \* 1"):
+        synchronise()
+
+    @ndl.compile
+    def copy():
+        target.data = online.data * 1
+
+    for factor in range(4):
+        online.data = constant(factor, 5)
+        copy()
+        assert target.numpy().tolist() == [factor, 5]
+
+
+def test_tensors_that_are_only_assigned_come_in_no_order():
+    state = [constant(0, 0), constant(0, 0)]
+    gc.collect()
+    state += [constant(0, 0), constant(0, 0)]  # the collector goes through these before the older ones, later after
+
+    @ndl.compile
+    def assign(x):
+        for i, tensor in enumerate(state):
+            tensor.data = x * float(i)
+
+    for factor in range(4):
+        assign(constant(factor, 1))
+        assert [x.numpy().tolist() for x in state] == [[factor * i, i] for i in range(4)]
+        gc.collect()
+
+
+def test_another_gradient_is_another_program():
+    """What a step reads of gradients that were there before: it may be another tensor later, which the user has set."""
+    parameter = nn.Parameter(constant(1, 2))
+    optimizer = optim.SGD([parameter], lr=1.0)
+    step = ndl.compile(optimizer.step)
+    parameter.grad = constant(1, 0)
+    for _ in range(3):
+        step()
+    assert parameter.numpy().tolist() == [-2, 2]
+    parameter.grad = constant(0, 1)
+    for _ in range(3):
+        step()
+    assert parameter.numpy().tolist() == [-2, -1] and len(step.programs) == 2
+
+
+def test_the_memory_layout_of_a_tensor_that_is_only_viewed_may_change():
+    captured = constant(0, 0)
+    view = ndl.compile(lambda: captured.reshape((2, 1)).detach())
+    for _ in range(3):
+        assert view().numpy().tolist() == [[0], [0]]
+    captured.data = constant(7).broadcast_to((2,))
+    for _ in range(3):
+        assert view().numpy().tolist() == [[7], [7]]
+
+
 def test_a_module_that_counts_raises():
     class Counting(nn.Module):
         calls = 0

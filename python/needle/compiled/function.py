@@ -280,7 +280,8 @@ def compile(function: Any = None, *, check: bool = False, passes: Iterable[Pass]
 
     Record while no other thread trains: the numbers of all optimizers are watched. Arguments that share memory with
     each other are not compiled for; the tensors that a function captures should share memory neither with its arguments
-    nor with each other. At most 32 programs are kept.
+    nor with each other. A gradient that the function finds, and has not made itself, is a captured tensor like others;
+    for another one a new program is recorded. At most 32 programs are kept.
 
     Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, within a function or a tape's block that
     is differentiated, and while an interpreter listens to the graph, the function runs as it is.

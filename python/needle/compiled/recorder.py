@@ -136,6 +136,7 @@ class _Assembly:
         self.numbers: dict[int, int] = {}  # of a buffer, by its address
         self.handles: dict[int, Any] = {}
         self.owners: dict[int, Tensor] = {}
+        self.gradient_of = {grad: x for x, (_, grad) in recorder.before.items() if grad is not None}
         claims: dict[int, tuple[bool, ...]] = {}
         for tensor, (data, _) in recorder.before.items():
             if isinstance(data, NDArray):
@@ -168,9 +169,9 @@ class _Assembly:
             if (source.tensor if source.position is None else self.recorder.arguments[source.position]) is tensor:
                 return index
         data = self.recorder.before[tensor][0] if tensor in self.recorder.before else tensor.cached_data
-        source = Source(
-            name, position, None if position is not None else tensor, data.shape, data.strides, data.dtype, data.offset
-        )
+        captured = tensor if position is None else None
+        source = Source(name, position, captured, data.shape, data.strides, data.dtype, data.offset)
+        source.gradient_of = self.gradient_of.get(captured)
         self.sources.append(source)
         if data._handle.ptr() not in self.numbers:
             source.buffer = self._new_buffer(data._view, "input", name)
@@ -240,7 +241,9 @@ class _Assembly:
         for tensor, (data, grad) in self.recorder.before.items():
             if tensor.cached_data is not data:
                 source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
-                yield Effect(source, "cached_data", self._operand(tensor.cached_data._view, True))
+                value = self._operand(tensor.cached_data._view, True)
+                self._check_not_shared(self.sources[source], value)
+                yield Effect(source, "cached_data", value)
             if tensor.grad is not grad:
                 source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
                 if tensor.grad is None:
@@ -248,6 +251,16 @@ class _Assembly:
                 else:
                     value = self._operand(tensor.grad.realize_cached_data()._view, True)
                     yield Effect(source, "grad", value)
+
+    def _check_not_shared(self, changed: Source, value: Operand) -> None:
+        """Raise if the new data of a tensor are another captured one's, too: nobody could tell later who reads them."""
+        for other in self.sources:
+            keeps = other.tensor is not None and other.tensor.cached_data is self.recorder.before[other.tensor][0]
+            if other.buffer == value.buffer and other is not changed and keeps:
+                raise CompileError(
+                    f"{self.recorder.name} gives {changed} the memory of {other}, so that the two share it; "
+                    "assign a copy, such as `tensor.data * 1`"
+                )
 
     def _returned(self, x: Any) -> Any:
         if isinstance(x, Tensor):

@@ -80,12 +80,13 @@ class Replayer:
             for position, x in enumerate(instruction.arguments)
             if isinstance(x, Slot)
         ]
-        bound = [source for source in program.sources if source.buffer in self._views]
+        needed = {*self._views, *program.used()}
+        bound = [source for source in program.sources if source.buffer in needed]
         slots = []
         for source in bound:
             assert source.buffer is not None
             like = device.View(self._handles[source.buffer], source.shape, source.strides, source.offset)
-            slots.append((like, self._views[source.buffer]))
+            slots.append((like, self._views.get(source.buffer, [])))
         for index, ring in self.rings.items():
             x = ring.operands[0]
             like = device.View(self._handles[index], x.shape, x.strides, x.offset)
@@ -95,6 +96,7 @@ class Replayer:
         self._bound = Tensors(bound)
         self._in_place = [i for i, source in enumerate(bound) if source.in_place]  # and the tensors there:
         self._changed = [bound[i].tensor for i in self._in_place]
+        self._given = [(x.gradient_of, x.tensor) for x in program.sources if x.gradient_of is not None]
         self._rings = list(self.rings.values())
         self._outputs = [x for ring in self._rings for x in ring.operands]
         self._others: list[Any] = []
@@ -125,6 +127,9 @@ class Replayer:
 
     def views_if_it_fits(self, arguments: list[Tensor]) -> list[Any] | None:
         """The memory to work on, if all tensors have the layouts that were recorded and numbers branch as they did."""
+        for tensor, gradient in self._given:
+            if tensor.grad is not gradient:
+                return None
         try:
             views = list(map(_DATAS_VIEW, self._bound.of(arguments)))
         except AttributeError:  # no data, or data that is elsewhere
