@@ -218,6 +218,25 @@ def test_another_gradient_is_another_program():
     assert parameter.numpy().tolist() == [-2, -1] and len(step.programs) == 2
 
 
+@pytest.mark.parametrize("calls", [{0}, {1}, {3}, {0, 1, 2, 3}])
+def test_gradients_that_a_function_resets_are_gone_whoever_made_them(calls):
+    parameter = nn.Parameter(constant(1, 2))
+    optimizer = optim.SGD([parameter], lr=0.5)
+
+    @ndl.compile
+    def step(x):
+        (parameter * x).sum().backward(create_graph=False)
+        optimizer.step()
+        optimizer.reset_grad()
+
+    for call in range(5):
+        step(constant(2, 0))
+        assert parameter.grad is None and parameter.numpy().tolist() == [-call, 2]
+        if call in calls:
+            (parameter * parameter).sum().backward()
+    assert "__setattr__" not in vars(ndl.Tensor), "what notes that a gradient is set is there during a recording alone"
+
+
 def test_the_memory_layout_of_a_tensor_that_is_only_viewed_may_change():
     captured = constant(0, 0)
     view = ndl.compile(lambda: captured.reshape((2, 1)).detach())

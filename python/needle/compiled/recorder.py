@@ -8,6 +8,7 @@ program's own. What the call leaves behind is found by looking at all tensors be
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -49,6 +50,7 @@ class Recorder:
         self.drawn: dict[int, tuple[Any, Slot]] = {}
         self.optimizers: list[Optimizer] = []
         self.before: dict[Tensor, tuple[Any, Any]] = {}
+        self.given_gradients: set[Tensor] = set()  # those whose `grad` was set, be it to what it was
         self.held: dict[tuple[int, str], Any] = {}  # the fed number for each number that an optimizer holds
 
     # While the function runs ------------------------------------------------------------------------------------------
@@ -61,11 +63,27 @@ class Recorder:
         self._feed_numbers(late=False)
         recording.active.recorder = self
         try:
-            with self.device.listening(self._kernel_called):
+            with self.device.listening(self._kernel_called), self._noting_gradients():
                 yield
         finally:
             recording.active.recorder = None
             self._settle_numbers()
+
+    @contextmanager
+    def _noting_gradients(self) -> Iterator[None]:
+        """Within the block, each tensor whose ``grad`` this thread sets comes into `given_gradients`."""
+        thread = threading.get_ident()
+
+        def note(tensor: Tensor, name: str, value: Any) -> None:
+            if name == "grad" and threading.get_ident() == thread:
+                self.given_gradients.add(tensor)
+            object.__setattr__(tensor, name, value)
+
+        type.__setattr__(Tensor, "__setattr__", note)
+        try:
+            yield
+        finally:
+            type.__delattr__(Tensor, "__setattr__")
 
     def _feed_numbers(self, late: bool) -> None:
         """Put fed numbers into all optimizers; `late` ones are read after something that a replay does, too."""
@@ -244,7 +262,7 @@ class _Assembly:
                 value = self._operand(tensor.cached_data._view, True)
                 self._check_not_shared(self.sources[source], value)
                 yield Effect(source, "cached_data", value)
-            if tensor.grad is not grad:
+            if tensor.grad is not grad or (grad is None and tensor in self.recorder.given_gradients):
                 source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
                 if tensor.grad is None:
                     yield Effect(source, "grad", None)

@@ -102,8 +102,9 @@ class Replayer:
         self._others: list[Any] = []
         gradients = [effect for effect in program.effects if effect.attribute == "grad"]
         data = [effect for effect in program.effects if effect.attribute != "grad"]
+        gradients.sort(key=lambda effect: effect.value is None)  # those that get none need nothing more, at the end
         self._get_gradient = Tensors([program.sources[effect.source] for effect in gradients])
-        self._gradients = [self._place(effect.value) for effect in gradients]
+        self._gradients = [self._place(effect.value) for effect in gradients if effect.value is not None]
         self._get_data = Tensors([program.sources[effect.source] for effect in data])
         self._data = [self._place(effect.value) for effect in data]
         self._result = rebuilt(program.result, self._place)
