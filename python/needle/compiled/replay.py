@@ -96,17 +96,17 @@ class Replayer:
         self._bound = Tensors(bound)
         self._in_place = [i for i, source in enumerate(bound) if source.in_place]  # and the tensors there:
         self._changed = [bound[i].tensor for i in self._in_place]
-        self._given = [(x.gradient_of, x.tensor) for x in program.sources if x.gradient_of is not None]
+        self._gradients_found = [(x.gradient_of, x.tensor) for x in program.sources if x.gradient_of is not None]
         self._rings = list(self.rings.values())
         self._outputs = [x for ring in self._rings for x in ring.operands]
         self._others: list[Any] = []
         gradients = [effect for effect in program.effects if effect.attribute == "grad"]
-        data = [effect for effect in program.effects if effect.attribute != "grad"]
-        gradients.sort(key=lambda effect: effect.value is None)  # those that get none need nothing more, at the end
+        gradients.sort(key=lambda effect: effect.value is None)  # after which there is nothing more to do for those
         self._get_gradient = Tensors([program.sources[effect.source] for effect in gradients])
-        self._gradients = [self._place(effect.value) for effect in gradients if effect.value is not None]
+        self._gradient_places = [self._place(effect.value) for effect in gradients if effect.value is not None]
+        data = [effect for effect in program.effects if effect.attribute != "grad"]
         self._get_data = Tensors([program.sources[effect.source] for effect in data])
-        self._data = [self._place(effect.value) for effect in data]
+        self._data_places = [self._place(effect.value) for effect in data]
         self._result = rebuilt(program.result, self._place)
         self._forget_handles()
         self._entries = [ring.take() for ring in self._rings]  # what the last replay gave, and the next one gives
@@ -128,7 +128,7 @@ class Replayer:
 
     def views_if_it_fits(self, arguments: list[Tensor]) -> list[Any] | None:
         """The memory to work on, if all tensors have the layouts that were recorded and numbers branch as they did."""
-        for tensor, gradient in self._given:
+        for tensor, gradient in self._gradients_found:
             if tensor.grad is not gradient:
                 return None
         try:
@@ -157,9 +157,9 @@ class Replayer:
             raise
         leaving = [*map(Tensor.make_const, chain.from_iterable(self._entries))]
         leaving += [self._made(x, arguments) for x in self._others]  # as long as all data are what they were
-        for tensor, place in zip(with_gradient, self._gradients):
+        for tensor, place in zip(with_gradient, self._gradient_places):
             tensor.grad = leaving[place]
-        for tensor, place in zip(self._get_data.of(arguments), self._data):
+        for tensor, place in zip(self._get_data.of(arguments), self._data_places):
             tensor.cached_data = leaving[place].cached_data
         return rebuilt(self._result, leaving.__getitem__)
 
