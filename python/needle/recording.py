@@ -119,6 +119,16 @@ def module_called(module: Any) -> None:
         active.recorder.module_called(module)
 
 
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Within the block, where the message of an error is made, values may be read: nothing of it is recorded."""
+    recorder, active.recorder = active.recorder, None
+    try:
+        yield
+    finally:
+        active.recorder = recorder
+
+
 def value_read(what: str) -> None:
     """Tell a recorder that values leave the device, which a recorded program cannot repeat."""
     if active.recorder is not None:

@@ -43,11 +43,21 @@ class Recorded(NamedTuple):
 
 
 class Variant:
-    """One way that a function goes: recorded once, or twice and ready to be replayed."""
+    """One way that a function goes: recorded once, or twice and ready to be replayed.
 
-    def __init__(self, first: Recorded) -> None:
+    What is read of an argument cannot be told from what is read of a captured tensor where the argument is that tensor.
+    Two recordings with other arguments tell. So if both got the same argument, the program is for that one alone, until
+    another recording shows that it is for all.
+    """
+
+    def __init__(self, first: Recorded, arguments: list[tuple[Tensor, NDArray]]) -> None:
         self.program = first.program
+        self.arguments = arguments  # at the first call, with their data before it
         self.replayer: Replayer | None = None
+        self.only: list[
+            tuple[int, Tensor | NDArray]
+        ] = []  # a position, and the tensor or the memory that must be there
+        self.captured = {x.tensor for x in first.program.sources if x.position is None}
         self.early = first.program.tape.split()[0]
         read = [(operator.itemgetter(*found), module) for module, found in first.modules.items() if found]
         self.settings = [functools.partial(get, vars(module)) for get, module in read]
@@ -60,9 +70,35 @@ class Variant:
                 return None
         except KeyError:  # one is gone
             return None
-        if self.replayer is not None:
-            return self.replayer.views_if_it_fits(arguments)
-        return [] if self.program.tape.run(self.early) else None
+        if self.replayer is None:
+            return [] if self.program.tape.run(self.early) else None
+        if not self.captured.isdisjoint(arguments) or not all(_is_same(arguments[i], x) for i, x in self.only):
+            return None
+        return self.replayer.views_if_it_fits(arguments)
+
+    def complete(self, second: Recorded, arguments: list[tuple[Tensor, NDArray]], passes: Iterable[Pass]) -> None:
+        """Be ready to replay, after the second recording."""
+        for i, ((x, data), (y, _)) in enumerate(zip(self.arguments, arguments)):
+            if x is y or _is_same(y, data):
+                self.only.append((i, x if x is y else data))
+        self.arguments = []
+        self.replayer = Replayer(improve(second.program, passes), second.memory)
+
+    def is_for_all(self, other: Recorded, arguments: list[tuple[Tensor, NDArray]]) -> bool:
+        """Whether `other`, recorded with other arguments, shows that the program is for any; from now on it is."""
+        if self.replayer is None or not self.only or any(_is_same(arguments[i][0], x) for i, x in self.only):
+            return False
+        try:
+            assert_alike(self.program, other.program)
+        except CompileError:
+            return False
+        self.only = []
+        return True
+
+
+def _is_same(tensor: Tensor, known: Tensor | NDArray) -> bool:
+    """Whether a tensor is the known one, or has the memory of a known array."""
+    return tensor is known or (isinstance(known, NDArray) and tensor.cached_data._handle.ptr() == known._handle.ptr())
 
 
 class Compiled:
@@ -136,6 +172,8 @@ class Compiled:
                 )
             else:
                 fixed.append((type(x), x))
+        if len(tensors) > 1 and len(set(tensors)) < len(tensors):
+            return tensors, None  # what is done to one is done to the other
         nesting = len(args) if simple else (tuple(kwargs), repr(rebuilt((args, kwargs), _placeholder)))
         key = (nesting, tuple(fixed), modes.grad_enabled)
         try:
@@ -147,23 +185,26 @@ class Compiled:
     # Recording --------------------------------------------------------------------------------------------------------
 
     def _first_call(self, key: Any, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if len({x.cached_data._handle.ptr() for x in tensors}) < len(tensors):
-            return self.function(*args, **kwargs)  # what is read of memory that arguments share is nobody's
+        given = [(x, x.cached_data) for x in tensors]
         first = self._record(tensors, args, kwargs)
         if first is None:
             return self.function(*args, **kwargs)
+        for variant in self._variants.get(key, ()):
+            if variant.is_for_all(first, given) and variant.applies(tensors) is not None:
+                return first.result
         self._make_room()
-        self._variants.setdefault(key, []).append(Variant(first))
+        self._variants.setdefault(key, []).append(Variant(first, given))
         return first.result
 
     def _second_call(
         self, variant: Variant, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        given = [(x, x.cached_data) for x in tensors]
         second = self._record(tensors, args, kwargs, variant.program.sources)
         if second is None:
             return self.function(*args, **kwargs)
         assert_alike(variant.program, second.program)
-        variant.replayer = Replayer(improve(second.program, self.passes), second.memory)
+        variant.complete(second, given, self.passes)
         return second.result
 
     def _make_room(self) -> None:
@@ -184,8 +225,13 @@ class Compiled:
     def _record(
         self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any], known: Sequence[Source] = ()
     ) -> Recorded | None:
-        """Run the function and write down what it does; None, and nothing is done, if another thread is recording."""
-        if not _RECORDING.acquire(blocking=False):
+        """Run the function and write down what it does; None, and nothing is done, if that is not possible now.
+
+        It is not where arguments share memory, since what is read of it would be nobody's; nor while another thread is
+        recording.
+        """
+        addresses = {x.cached_data._handle.ptr() for x in tensors}
+        if len(addresses) < len(tensors) or not _RECORDING.acquire(blocking=False):
             return None
         recorder = Recorder(self._name, tensors, known=known)
         try:
@@ -279,9 +325,10 @@ def compile(function: Any = None, *, check: bool = False, passes: Iterable[Pass]
     it.
 
     Record while no other thread trains: the numbers of all optimizers are watched. Arguments that share memory with
-    each other are not compiled for; the tensors that a function captures should share memory neither with its arguments
-    nor with each other. A gradient that the function finds, and has not made itself, is a captured tensor like others;
-    for another one a new program is recorded. At most 32 programs are kept.
+    each other are not compiled for; the tensors that a function captures should not share memory with each other. An
+    argument may be a captured tensor: a program that was recorded twice with the same argument is for that one, until
+    a recording with another shows that it is for all. A gradient that the function finds, and has not made itself, is
+    a captured tensor like others; for another one a new program is recorded. At most 32 programs are kept.
 
     Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, within a function or a tape's block that
     is differentiated, and while an interpreter listens to the graph, the function runs as it is.

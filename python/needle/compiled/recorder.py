@@ -159,7 +159,7 @@ class _Assembly:
         for tensor, (data, _) in recorder.before.items():
             if isinstance(data, NDArray):
                 address = data._handle.ptr()
-                claim = (tensor in recorder.known, tensor.cached_data is not data, isinstance(tensor, Parameter))
+                claim = (tensor in recorder.known, self._has_new_data(tensor), isinstance(tensor, Parameter))
                 if address not in claims or claim > claims[address]:
                     self.owners[address], claims[address] = tensor, claim
 
@@ -171,7 +171,8 @@ class _Assembly:
             Instruction(name, tuple(self._argument(x, i, name, args) for i, x in enumerate(args)), line)
             for name, args, line in recorder.calls
         ]
-        effects = list(self._effects())
+        effects = [*self._effects(), *self._gradients_reset()]
+        self._check_not_shared(effects)
         returned = rebuilt(result, self._returned)
         program = Program(
             recorder.name, instructions, self.buffers, recorder.tape, effects, returned, sources=self.sources
@@ -259,10 +260,8 @@ class _Assembly:
         for tensor, (data, grad) in self.recorder.before.items():
             if tensor.cached_data is not data:
                 source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
-                value = self._operand(tensor.cached_data._view, True)
-                self._check_not_shared(self.sources[source], value)
-                yield Effect(source, "cached_data", value)
-            if tensor.grad is not grad or (grad is None and tensor in self.recorder.given_gradients):
+                yield Effect(source, "cached_data", self._operand(tensor.cached_data._view, True))
+            if tensor.grad is not grad:
                 source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
                 if tensor.grad is None:
                     yield Effect(source, "grad", None)
@@ -270,15 +269,27 @@ class _Assembly:
                     value = self._operand(tensor.grad.realize_cached_data()._view, True)
                     yield Effect(source, "grad", value)
 
-    def _check_not_shared(self, changed: Source, value: Operand) -> None:
+    def _gradients_reset(self) -> Iterator[Effect]:
+        """The tensors that had no gradient before, and were given none: at a replay they may have one."""
+        for tensor in self.recorder.given_gradients & self.recorder.before.keys():
+            if tensor.grad is None and self.recorder.before[tensor][1] is None:
+                source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
+                yield Effect(source, "grad", None)
+
+    def _check_not_shared(self, effects: list[Effect]) -> None:
         """Raise if the new data of a tensor are another captured one's, too: nobody could tell later who reads them."""
-        for other in self.sources:
-            keeps = other.tensor is not None and other.tensor.cached_data is self.recorder.before[other.tensor][0]
-            if other.buffer == value.buffer and other is not changed and keeps:
+        kept = [x for x in self.sources if x.tensor is not None and not self._has_new_data(x.tensor)]
+        owners = {source.buffer: source for source in kept if source.buffer is not None}
+        for effect in effects:
+            if effect.attribute == "cached_data" and effect.value is not None and effect.value.buffer in owners:
                 raise CompileError(
-                    f"{self.recorder.name} gives {changed} the memory of {other}, so that the two share it; "
-                    "assign a copy, such as `tensor.data * 1`"
+                    f"{self.recorder.name} gives {self.sources[effect.source]} the memory of "
+                    f"{owners[effect.value.buffer]}, so that the two share it; assign a copy, such as `tensor.data * 1`"
                 )
+
+    def _has_new_data(self, tensor: Any) -> bool:
+        """Whether the call has replaced the data of a tensor that was there before."""
+        return tensor.cached_data is not self.recorder.before[tensor][0]
 
     def _returned(self, x: Any) -> Any:
         if isinstance(x, Tensor):

@@ -14,7 +14,7 @@ from ..autograd import Tensor
 from ..backend_selection import Device, default_device
 from ..batching import is_example
 from ..ops import OneHot
-from ..recording import each_time
+from ..recording import each_time, explaining
 
 
 def rand(
@@ -141,7 +141,8 @@ def one_hot(
     try:
         rows = (device or default_device()).one_hot(n, indices, dtype=dtype)
     except IndexError:
-        raise _no_class(n, np.asarray(indices.numpy() if hasattr(indices, "numpy") else indices)) from None
+        with explaining():
+            raise _no_class(n, np.asarray(indices.numpy() if hasattr(indices, "numpy") else indices)) from None
     return Tensor.make_const(rows, requires_grad=requires_grad)
 
 
