@@ -187,6 +187,23 @@ def test_two_captured_tensors_that_come_to_share_memory_are_refused():
         assert target.numpy().tolist() == [factor, 5]
 
 
+def test_captured_tensors_that_share_memory_may_part():
+    first = constant(1, 2)
+    second = first.detach()
+    read = ndl.compile(lambda x: x + first + 10 * second)
+
+    @ndl.compile
+    def assign():
+        second.data = first
+
+    assert [y.numpy().tolist() for y in run(read, constant(0, 0))] == [[11, 22]] * 4
+    run(assign)
+    second.data = constant(5, 5)
+    assert [y.numpy().tolist() for y in run(read, constant(0, 0))] == [[51, 52]] * 4
+    with pytest.raises(CompileError, match=r"captured Tensor\[2\] the memory of captured Tensor\[2\]"):
+        assign()
+
+
 def test_tensors_that_are_only_assigned_come_in_no_order():
     state = [constant(0, 0), constant(0, 0)]
     gc.collect()
@@ -234,7 +251,46 @@ def test_gradients_that_a_function_resets_are_gone_whoever_made_them(calls):
         assert parameter.grad is None and parameter.numpy().tolist() == [-call, 2]
         if call in calls:
             (parameter * parameter).sum().backward()
-    assert "__setattr__" not in vars(ndl.Tensor), "what notes that a gradient is set is there during a recording alone"
+    assert "grad" not in vars(ndl.Tensor), "what notes that a gradient is set is there during a recording alone"
+
+
+@pytest.mark.parametrize("order", ["step alone", "reset last"])
+def test_a_gradient_that_was_none_when_the_function_asked_may_come_later(order):
+    def made(parameter, optimizer):
+        def function(x):
+            optimizer.step()
+            if order == "reset last":
+                (parameter * x).sum().backward(create_graph=False)
+                optimizer.reset_grad()
+
+        return function
+
+    given, seen = constant(2, 1), []
+    for wrap in (lambda function: function, ndl.compile):
+        parameter = nn.Parameter(constant(1, 2))
+        function = wrap(made(parameter, optim.SGD([parameter], lr=0.5)))
+        seen.append([])
+        for call in range(8):
+            parameter.grad = given if call in (4, 5) else None
+            function(constant(3, 3))
+            seen[-1].append((parameter.numpy().tolist(), parameter.grad is None))
+    assert seen[0] == seen[1]
+
+
+def test_a_gradient_that_a_function_looks_at_and_replaces_is_no_other_program():
+    parameter, ran = nn.Parameter(constant(1, 2)), []
+
+    @ndl.compile
+    def step(x):
+        ran.append(x)
+        if parameter.grad is not None:
+            parameter.grad = None
+        (parameter * x).sum().backward(create_graph=False)
+
+    for call in range(6):
+        step(constant(call, 1))
+        assert parameter.grad.numpy().tolist() == [call, 1]
+    assert len(ran) == 2 and len(step.programs) == 1
 
 
 def test_the_memory_layout_of_a_tensor_that_is_only_viewed_may_change():
@@ -434,6 +490,22 @@ def test_slices_of_one_array_share_a_program():
     assert len(function.programs) == 1
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_list_of_batches_of_one_array_is_recorded_twice(twice):
+    ran, weight = [], constant([1], [2], [3], [4])
+
+    @ndl.compile
+    def function(x):
+        ran.append(x)
+        return x @ weight
+
+    data = ndl.Tensor(np.arange(400.0).reshape(100, 4), requires_grad=False)
+    batches = [data[i : i + 10] for i in range(0, 100, 10)]
+    for batch in batches[:1] * twice + 3 * batches:
+        np.testing.assert_array_equal(function(batch).numpy(), batch.numpy() @ weight.numpy())
+    assert len(function.programs) == 1 and len(ran) == (3 if twice else 2), "once more, if the first two were the same"
+
+
 def test_arguments_that_share_memory_are_not_mixed_up():
     function = ndl.compile(lambda a, b: a * 2 + b)
     data = ndl.Tensor(np.arange(40.0).reshape(10, 4), requires_grad=False)
@@ -486,6 +558,46 @@ def test_an_argument_may_become_a_captured_tensor_that_changes():
     for given in (None, None, None, "captured", "captured", "captured", None):
         x, y = (constant(5, 5), constant(5, 5)) if given is None else (ours, eager)
         np.testing.assert_array_equal(compiled(x).numpy(), follow(y, eager).numpy())
+
+
+def test_arguments_may_be_captured_tensors_by_turns():
+    first, second = constant(1, 2), constant(3, 4)
+    function = ndl.compile(lambda x: 10 * x + first)
+    for x in (first, second, first.detach(), second, first, constant(0, 0), first.detach(), second):
+        np.testing.assert_array_equal(function(x).numpy(), 10 * x.numpy() + first.numpy())
+    assert len(function.programs) == 2, "where the argument is the captured tensor, and where it is another"
+
+
+@pytest.mark.parametrize("alike", [lambda x: x, lambda x: x.detach()], ids=["the tensor", "its memory"])
+@pytest.mark.parametrize("other", [lambda x: x, lambda x: x.detach(), lambda x: x * 1])
+def test_an_argument_that_is_changed_or_returned_may_be_a_captured_tensor_or_its_memory(alike, other):
+    def function(x, captured):
+        x.data = x * 2
+        return x + captured, x
+
+    ours, eager = constant(1, 2), constant(1, 2)
+    compiled = ndl.compile(lambda x: function(x, ours))
+    for turn in (alike, alike, other, other, alike, other):
+        x, y = turn(ours), turn(eager)
+        for got, expected in zip((*compiled(x), x, ours), (*function(y, eager), y, eager)):
+            np.testing.assert_array_equal(got.numpy(), expected.numpy())
+
+
+def test_a_tensor_that_shares_an_arguments_memory_by_turns_is_not_mixed_up_with_it():
+    """Recorded with the captured tensor in the first place, and in the second: alike, but not for other arguments."""
+
+    def function(x, y, captured):
+        y.data = x
+        return captured * 2
+
+    ours, eager = constant(1, 2), constant(1, 2)
+    compiled = ndl.compile(lambda x, y: function(x, y, ours))
+    for x, y in (("captured", 1), (2, "captured"), (3, "captured"), (4, 5), (6, 7)):
+        got, expected = (
+            call(*(known if i == "captured" else constant(i, i) for i in (x, y)))
+            for call, known in ((compiled, ours), (lambda x, y: function(x, y, eager), eager))
+        )
+        np.testing.assert_array_equal(got.numpy(), expected.numpy())
 
 
 def test_the_same_arguments_at_first_make_no_other_program():

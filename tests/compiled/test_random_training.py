@@ -119,9 +119,10 @@ class World:
 )
 def test_compiled_training_is_eager_training_bit_for_bit(layers, optimizer, step, actions):
     eager, compiled = (World(layers, optimizer, step, is_compiled) for is_compiled in (False, True))
-    for number, action in enumerate(actions):
+    for number, action in enumerate([*actions, "nothing", "nothing", "nothing"]):
         for world in (eager, compiled):
             world.between(action, number, world.step(*world.batch(number)))
         for a, b in zip(eager.seen(), compiled.seen(), strict=True):
             np.testing.assert_array_equal(a, b, f"after step {number} and {action!r}")
+    assert compiled.step.programs
     event(f"{len(compiled.step.programs)} programs were replayed")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import operator
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar, overload
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -16,13 +15,12 @@ from ..autograd import Tensor
 from ..backend_selection import BACKEND, NDArray, cpu
 from ..listening import listeners, want_all
 from ..modes import modes
-from ..nn.module import Module
 from .check import State, assert_same
-from .compare import assert_alike
-from .passes import PASSES, Pass, improve
-from .program import Program, Source, leaves, rebuilt
+from .passes import PASSES, Pass
+from .program import Program, leaves, rebuilt
 from .recorder import CompileError, Recorder, settings_of
 from .replay import Replayer
+from .variant import Recorded, Variant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,74 +29,6 @@ MOST_PROGRAMS = 32
 
 #: Held while a function is recorded. A thread that finds it taken runs its function as it is, and records it later.
 _RECORDING = threading.Lock()
-
-
-class Recorded(NamedTuple):
-    """One call, recorded: what it returned, its program, the memory of its buffers, the modules that took part."""
-
-    result: Any
-    program: Program
-    memory: dict[int, Any]
-    modules: dict[Module, dict[str, Any]]
-
-
-class Variant:
-    """One way that a function goes: recorded once, or twice and ready to be replayed.
-
-    What is read of an argument cannot be told from what is read of a captured tensor where the argument is that tensor.
-    Two recordings with other arguments tell. So if both got the same argument, the program is for that one alone, until
-    another recording shows that it is for all.
-    """
-
-    def __init__(self, first: Recorded, arguments: list[tuple[Tensor, NDArray]]) -> None:
-        self.program = first.program
-        self.arguments = arguments  # at the first call, with their data before it
-        self.replayer: Replayer | None = None
-        self.only: list[
-            tuple[int, Tensor | NDArray]
-        ] = []  # a position, and the tensor or the memory that must be there
-        self.captured = {x.tensor for x in first.program.sources if x.position is None}
-        self.early = first.program.tape.split()[0]
-        read = [(operator.itemgetter(*found), module) for module, found in first.modules.items() if found]
-        self.settings = [functools.partial(get, vars(module)) for get, module in read]
-        self.values = [get(first.modules[module]) for get, module in read]
-
-    def applies(self, arguments: list[Tensor]) -> list[Any] | None:
-        """The memory to replay on, if modules are in the modes that were recorded, and numbers branch as they did."""
-        try:
-            if [setting() for setting in self.settings] != self.values:
-                return None
-        except KeyError:  # one is gone
-            return None
-        if self.replayer is None:
-            return [] if self.program.tape.run(self.early) else None
-        if not self.captured.isdisjoint(arguments) or not all(_is_same(arguments[i], x) for i, x in self.only):
-            return None
-        return self.replayer.views_if_it_fits(arguments)
-
-    def complete(self, second: Recorded, arguments: list[tuple[Tensor, NDArray]], passes: Iterable[Pass]) -> None:
-        """Be ready to replay, after the second recording."""
-        for i, ((x, data), (y, _)) in enumerate(zip(self.arguments, arguments)):
-            if x is y or _is_same(y, data):
-                self.only.append((i, x if x is y else data))
-        self.arguments = []
-        self.replayer = Replayer(improve(second.program, passes), second.memory)
-
-    def is_for_all(self, other: Recorded, arguments: list[tuple[Tensor, NDArray]]) -> bool:
-        """Whether `other`, recorded with other arguments, shows that the program is for any; from now on it is."""
-        if self.replayer is None or not self.only or any(_is_same(arguments[i][0], x) for i, x in self.only):
-            return False
-        try:
-            assert_alike(self.program, other.program)
-        except CompileError:
-            return False
-        self.only = []
-        return True
-
-
-def _is_same(tensor: Tensor, known: Tensor | NDArray) -> bool:
-    """Whether a tensor is the known one, or has the memory of a known array."""
-    return tensor is known or (isinstance(known, NDArray) and tensor.cached_data._handle.ptr() == known._handle.ptr())
 
 
 class Compiled:
@@ -142,17 +72,15 @@ class Compiled:
             return self.function(*args, **kwargs)
         with self._lock:
             for variant in self._variants.get(key, ()):
-                views = variant.applies(tensors)
-                if views is None:
+                views = variant.views(tensors)
+                if views is None or variant.replayer is None:
                     continue
-                if variant.replayer is None:
-                    return self._second_call(variant, tensors, args, kwargs)
                 if self.check:
                     return self._checked(variant.replayer, views, tensors, args, kwargs)
                 if listeners:
                     return self._suspected(variant.replayer, views, tensors, args, kwargs)
                 return variant.replayer.run(tensors, views)
-            return self._first_call(key, tensors, args, kwargs)
+            return self._recorded(key, tensors, args, kwargs)
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Tensor], Any]:
         """The tensors among the arguments, and all else on which a program depends; None where there is no program."""
@@ -184,28 +112,16 @@ class Compiled:
 
     # Recording --------------------------------------------------------------------------------------------------------
 
-    def _first_call(self, key: Any, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        given = [(x, x.cached_data) for x in tensors]
-        first = self._record(tensors, args, kwargs)
-        if first is None:
+    def _recorded(self, key: Any, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the function and record it: another call of a variant that there is, or the first of a new one."""
+        variants = [variant for variant in self._variants.get(key, ()) if variant.goes()]
+        recorded = self._record(tensors, args, kwargs)
+        if recorded is None:
             return self.function(*args, **kwargs)
-        for variant in self._variants.get(key, ()):
-            if variant.is_for_all(first, given) and variant.applies(tensors) is not None:
-                return first.result
-        self._make_room()
-        self._variants.setdefault(key, []).append(Variant(first, given))
-        return first.result
-
-    def _second_call(
-        self, variant: Variant, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        given = [(x, x.cached_data) for x in tensors]
-        second = self._record(tensors, args, kwargs, variant.program.sources)
-        if second is None:
-            return self.function(*args, **kwargs)
-        assert_alike(variant.program, second.program)
-        variant.complete(second, given, self.passes)
-        return second.result
+        if not any(variant.takes(recorded, self.passes) for variant in variants):
+            self._make_room()
+            self._variants.setdefault(key, []).append(Variant(recorded))
+        return recorded.result
 
     def _make_room(self) -> None:
         """Let go of the oldest program if there are too many."""
@@ -222,9 +138,7 @@ class Compiled:
                 stacklevel=4,
             )
 
-    def _record(
-        self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any], known: Sequence[Source] = ()
-    ) -> Recorded | None:
+    def _record(self, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recorded | None:
         """Run the function and write down what it does; None, and nothing is done, if that is not possible now.
 
         It is not where arguments share memory, since what is read of it would be nobody's; nor while another thread is
@@ -233,6 +147,7 @@ class Compiled:
         addresses = {x.cached_data._handle.ptr() for x in tensors}
         if len(addresses) < len(tensors) or not _RECORDING.acquire(blocking=False):
             return None
+        known = {x for variants in self._variants.values() for variant in variants for x in variant.captured}
         recorder = Recorder(self._name, tensors, known=known)
         try:
             with recorder.watching():
@@ -247,7 +162,8 @@ class Compiled:
                         "a replay would not; use a Tensor, and assign its data"
                     )
         program, memory = recorder.program(result)
-        return Recorded(rebuilt(result, _detached), program, memory, recorder.modules)
+        conditions = recorder.conditions(program)
+        return Recorded(rebuilt(result, _detached), program, memory, recorder.modules, conditions)
 
     # Replaying --------------------------------------------------------------------------------------------------------
 
@@ -325,10 +241,9 @@ def compile(function: Any = None, *, check: bool = False, passes: Iterable[Pass]
     it.
 
     Record while no other thread trains: the numbers of all optimizers are watched. Arguments that share memory with
-    each other are not compiled for; the tensors that a function captures should not share memory with each other. An
-    argument may be a captured tensor: a program that was recorded twice with the same argument is for that one, until
-    a recording with another shows that it is for all. A gradient that the function finds, and has not made itself, is
-    a captured tensor like others; for another one a new program is recorded. At most 32 programs are kept.
+    each other are not compiled for. Where an argument or a captured tensor shared memory with another tensor before
+    both recordings, or a gradient that the function asks for was the same one (or none), the program is for that case
+    alone, until a recording of another case shows that it is for this, too. At most 32 programs are kept.
 
     Under ``NEEDLE_BACKEND=np``, on other devices than ``cpu()``, in lazy mode, within a function or a tape's block that
     is differentiated, and while an interpreter listens to the graph, the function runs as it is.

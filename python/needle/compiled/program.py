@@ -188,8 +188,6 @@ class Source:
         The buffer of the program that its memory takes the place of.
     in_place : bool
         Whether kernels write its new data over the old.
-    gradient_of : Tensor or None
-        Whose gradient the captured tensor is; a replay is for that gradient only.
     """
 
     name: str
@@ -201,7 +199,6 @@ class Source:
     offset: int
     buffer: int | None = None
     in_place: bool = False
-    gradient_of: Any = None
 
     def __str__(self) -> str:
         return self.name

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -22,8 +23,9 @@ from ..backend_selection import Device, NDArray, cpu
 from ..nn.module import Module, Parameter
 from ..optim import Optimizer
 from ..places import here
+from .conditions import Condition, HasGradient, IsTensor, SharesMemory
 from .numbers import Fed, Slot, Tape, fed, plain
-from .program import Buffer, Effect, Instruction, Operand, Program, Source, output_positions, rebuilt
+from .program import Buffer, Effect, Instruction, Operand, Program, Source, leaves, output_positions, rebuilt
 
 
 class CompileError(RuntimeError):
@@ -33,16 +35,16 @@ class CompileError(RuntimeError):
 class Recorder:
     """Watches one call of a function, whose kernels are those of `device`: by default ``cpu()``.
 
-    Where several tensors share memory, one of them counts as captured: that of an earlier recording (among `known`), or
-    else one whose data the call replaces, or a parameter, or the oldest.
+    Where several tensors share memory, one of them counts as captured: one that earlier recordings captured (`known`),
+    or else one whose data the call replaces, or a parameter, or the oldest.
     """
 
     def __init__(
-        self, name: str, arguments: list[Any], device: Device | None = None, known: Sequence[Source] = ()
+        self, name: str, arguments: list[Any], device: Device | None = None, known: Collection[Tensor] = ()
     ) -> None:
         self.name = name
         self.device = cpu() if device is None else device
-        self.known = {source.tensor for source in known}
+        self.known = known
         self.tape = Tape()
         self.arguments = arguments
         self.calls: list[tuple[str, tuple[Any, ...], str]] = []
@@ -50,7 +52,9 @@ class Recorder:
         self.drawn: dict[int, tuple[Any, Slot]] = {}
         self.optimizers: list[Optimizer] = []
         self.before: dict[Tensor, tuple[Any, Any]] = {}
-        self.given_gradients: set[Tensor] = set()  # those whose `grad` was set, be it to what it was
+        self.given_data: set[Tensor] = set()  # those whose `data` was set, be it to what it was
+        self.given_gradients: set[Tensor] = set()  # the same for `grad`
+        self.gradients_read: set[Tensor] = set()  # those whose `grad` was read before that
         self.held: dict[tuple[int, str], Any] = {}  # the fed number for each number that an optimizer holds
 
     # While the function runs ------------------------------------------------------------------------------------------
@@ -63,27 +67,40 @@ class Recorder:
         self._feed_numbers(late=False)
         recording.active.recorder = self
         try:
-            with self.device.listening(self._kernel_called), self._noting_gradients():
+            with self.device.listening(self._kernel_called), self._noting():
                 yield
         finally:
             recording.active.recorder = None
             self._settle_numbers()
 
     @contextmanager
-    def _noting_gradients(self) -> Iterator[None]:
-        """Within the block, each tensor whose ``grad`` this thread sets comes into `given_gradients`."""
+    def _noting(self) -> Iterator[None]:
+        """Within the block, note which tensors this thread gives ``data`` or ``grad``, and whose ``grad`` it reads."""
         thread = threading.get_ident()
+        data = vars(Tensor)["data"]
 
-        def note(tensor: Tensor, name: str, value: Any) -> None:
-            if name == "grad" and threading.get_ident() == thread:
+        def replace(tensor: Tensor, value: Any) -> None:
+            if threading.get_ident() == thread:
+                self.given_data.add(tensor)
+            data.fset(tensor, value)
+
+        def read(tensor: Tensor) -> Any:
+            if threading.get_ident() == thread and tensor not in self.given_gradients:
+                self.gradients_read.add(tensor)
+            return vars(tensor).get("grad")
+
+        def give(tensor: Tensor, value: Any) -> None:
+            if threading.get_ident() == thread:
                 self.given_gradients.add(tensor)
-            object.__setattr__(tensor, name, value)
+            vars(tensor)["grad"] = value
 
-        type.__setattr__(Tensor, "__setattr__", note)
+        type.__setattr__(Tensor, "data", property(data.fget, replace))
+        type.__setattr__(Tensor, "grad", property(read, give))
         try:
             yield
         finally:
-            type.__delattr__(Tensor, "__setattr__")
+            type.__setattr__(Tensor, "data", data)
+            type.__delattr__(Tensor, "grad")
 
     def _feed_numbers(self, late: bool) -> None:
         """Put fed numbers into all optimizers; `late` ones are read after something that a replay does, too."""
@@ -143,6 +160,27 @@ class Recorder:
         assembly = _Assembly(self)
         return assembly.program(result), assembly.handles
 
+    def conditions(self, program: Program) -> set[Condition]:
+        """What was so before the call, and is taken for granted by the program that was recorded."""
+        positions = {x: position for position, x in enumerate(self.arguments)}
+        asked = self.gradients_read & self.before.keys()
+        found: set[Condition] = {HasGradient(positions.get(x, x), self.before[x][1]) for x in asked}
+        themselves = {program.sources[effect.source].position for effect in program.effects}
+        themselves |= {x.position for x in leaves(program.result) if isinstance(x, Source)}
+        captured = {source.tensor for source in program.sources if source.position is None}
+        data = {x: x_data for x, (x_data, _) in self.before.items() if isinstance(x_data, NDArray)}
+        sharing = defaultdict(list)
+        for x in data:
+            sharing[data[x]._handle.ptr()].append(x)
+        for x in {*self.arguments, *captured, *self.given_data} & data.keys():
+            of = positions.get(x, x)
+            for other in sharing[data[x]._handle.ptr()]:
+                if _overlap(data[x], data[other]) and of is not other:
+                    found.add(SharesMemory(of, other, data[x].offset - data[other].offset))
+                    if of in themselves:
+                        found.add(IsTensor(of, other, other is x))
+        return found
+
 
 class _Assembly:
     """Turns what a `Recorder` has seen into a `Program`: memory gets numbers, tensors become sources."""
@@ -154,7 +192,6 @@ class _Assembly:
         self.numbers: dict[int, int] = {}  # of a buffer, by its address
         self.handles: dict[int, Any] = {}
         self.owners: dict[int, Tensor] = {}
-        self.gradient_of = {grad: x for x, (_, grad) in recorder.before.items() if grad is not None}
         claims: dict[int, tuple[bool, ...]] = {}
         for tensor, (data, _) in recorder.before.items():
             if isinstance(data, NDArray):
@@ -190,7 +227,6 @@ class _Assembly:
         data = self.recorder.before[tensor][0] if tensor in self.recorder.before else tensor.cached_data
         captured = tensor if position is None else None
         source = Source(name, position, captured, data.shape, data.strides, data.dtype, data.offset)
-        source.gradient_of = self.gradient_of.get(captured)
         self.sources.append(source)
         if data._handle.ptr() not in self.numbers:
             source.buffer = self._new_buffer(data._view, "input", name)
@@ -219,7 +255,7 @@ class _Assembly:
         if address not in self.numbers:
             if address in self.owners:
                 owner = self.owners[address]
-                self._source(owner, f"captured {type(owner).__name__}{list(owner.shape)}")
+                self._source(owner, _name_of(owner))
             elif is_written:
                 self._new_buffer(view, "temporary")
             else:
@@ -259,10 +295,10 @@ class _Assembly:
         """What is different about the tensors that were there before: other data, another gradient (or none)."""
         for tensor, (data, grad) in self.recorder.before.items():
             if tensor.cached_data is not data:
-                source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
+                source = self._source(tensor, _name_of(tensor))
                 yield Effect(source, "cached_data", self._operand(tensor.cached_data._view, True))
             if tensor.grad is not grad:
-                source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
+                source = self._source(tensor, _name_of(tensor))
                 if tensor.grad is None:
                     yield Effect(source, "grad", None)
                 else:
@@ -273,7 +309,7 @@ class _Assembly:
         """The tensors that had no gradient before, and were given none: at a replay they may have one."""
         for tensor in self.recorder.given_gradients & self.recorder.before.keys():
             if tensor.grad is None and self.recorder.before[tensor][1] is None:
-                source = self._source(tensor, f"captured {type(tensor).__name__}{list(tensor.shape)}")
+                source = self._source(tensor, _name_of(tensor))
                 yield Effect(source, "grad", None)
 
     def _check_not_shared(self, effects: list[Effect]) -> None:
@@ -294,13 +330,24 @@ class _Assembly:
     def _returned(self, x: Any) -> Any:
         if isinstance(x, Tensor):
             if x in self.recorder.before:
-                return self.sources[self._source(x, f"captured {type(x).__name__}{list(x.shape)}")]
+                return self.sources[self._source(x, _name_of(x))]
             return self._operand(x.realize_cached_data()._view, True)
         if isinstance(x, (NDArray, Fed, np.ndarray)):
             raise CompileError(
                 f"{self.recorder.name} returns a {type(x).__name__}; a compiled function returns tensors"
             )
         return x
+
+
+def _overlap(a: NDArray, b: NDArray) -> bool:
+    """Whether two arrays over the same memory may have elements in common."""
+    (a_first, a_last), (b_first, b_last) = (Operand(0, x.shape, x.strides, x.offset).span for x in (a, b))
+    return a_first <= b_last and b_first <= a_last
+
+
+def _name_of(tensor: Tensor) -> str:
+    """What a captured tensor is called in a program."""
+    return f"captured {type(tensor).__name__}{list(tensor.shape)}"
 
 
 def _alive(kind: type) -> list[Any]:
