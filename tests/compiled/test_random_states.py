@@ -171,7 +171,7 @@ def uses(draw: st.DrawFn) -> tuple[dict[str, Any], list[tuple[list[str], str]]]:
     return plan, calls + 3 * [(["fresh"] * plan["arguments"], "nothing")]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(uses())
 def test_a_compiled_function_with_a_state_does_what_the_function_does_or_refuses(use):
     plan, calls = use
