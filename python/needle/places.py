@@ -6,7 +6,6 @@ import contextlib
 import linecache
 import os
 import sys
-from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import NamedTuple
 
@@ -106,16 +105,18 @@ def is_users(code: CodeType) -> bool:
 opinion = object()
 
 
-@dataclass(slots=True)
 class Within:
     """What is known of the frames around: the place of `frame`, which waits for a call that has not returned yet.
 
     And of the places within it, by what tells them apart.
     """
 
-    frame: FrameType | None
-    place: Place | None
-    trails: dict[bytes, Place]
+    __slots__ = ("frame", "place", "trails")
+
+    def __init__(self, frame: FrameType | None, place: Place | None, trails: dict[bytes, Place]) -> None:
+        self.frame = frame
+        self.place = place
+        self.trails = trails
 
 
 def here(without: tuple[str, ...] = (), frame: FrameType | None = None, within: Within | None = None) -> Place:
