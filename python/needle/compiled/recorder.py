@@ -165,19 +165,20 @@ class Recorder:
         positions = {x: position for position, x in enumerate(self.arguments)}
         asked = self.gradients_read & self.before.keys()
         found: set[Condition] = {HasGradient(positions.get(x, x), self.before[x][1]) for x in asked}
-        themselves = {program.sources[effect.source].position for effect in program.effects}
-        themselves |= {x.position for x in leaves(program.result) if isinstance(x, Source)}
+
         captured = {source.tensor for source in program.sources if source.position is None}
-        data = {x: x_data for x, (x_data, _) in self.before.items() if isinstance(x_data, NDArray)}
-        sharing = defaultdict(list)
-        for x in data:
-            sharing[data[x]._handle.ptr()].append(x)
-        for x in {*self.arguments, *captured, *self.given_data} & data.keys():
-            of = positions.get(x, x)
-            for other in sharing[data[x]._handle.ptr()]:
-                if _overlap(data[x], data[other]) and of is not other:
-                    found.add(SharesMemory(of, other, data[x].offset - data[other].offset))
-                    if of in themselves:
+        not_only_read = {program.sources[effect.source].position for effect in program.effects}
+        not_only_read |= {x.position for x in leaves(program.result) if isinstance(x, Source)}
+        arrays = {x: data for x, (data, _) in self.before.items() if isinstance(data, NDArray)}
+        sharing = defaultdict(list)  # the tensors with the same memory, by its address
+        for x, data in arrays.items():
+            sharing[data._handle.ptr()].append(x)
+        for x in {*self.arguments, *captured, *self.given_data} & arrays.keys():
+            of, data = positions.get(x, x), arrays[x]
+            for other in sharing[data._handle.ptr()]:
+                if of is not other and _overlap(data, arrays[other]):
+                    found.add(SharesMemory(of, other, data.offset - arrays[other].offset))
+                    if of in not_only_read:
                         found.add(IsTensor(of, other, other is x))
         return found
 
