@@ -27,7 +27,17 @@ def loaded() -> set[str]:
 
 
 def test_what_is_slow_to_import_waits_until_it_is_used(loaded):
-    slow = {"asyncio", "gzip", "logging", "numpy.typing", "pathlib", "subprocess", "tempfile", "unittest"}
+    slow = {
+        "asyncio",
+        "dataclasses",
+        "gzip",
+        "logging",
+        "numpy.typing",
+        "pathlib",
+        "subprocess",
+        "tempfile",
+        "unittest",
+    }
     assert not slow & loaded
 
 

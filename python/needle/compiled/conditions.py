@@ -67,9 +67,11 @@ def in_common(first: set[Condition], second: set[Condition], captured: set[Tenso
         pairs = {(x.of, x.other) for x in those if isinstance(x, SharesMemory)}
         has_part = captured.union(*pairs)
         for x in these - those:
+            if isinstance(x, HasGradient):
+                continue  # the function may ask, and do the same
             if isinstance(x, SharesMemory) and (x.of, x.other) in pairs:
                 continue  # at another distance, which a kernel call would show
-            if not isinstance(x, HasGradient) and x.other in has_part and (isinstance(x.of, int) or x.of in has_part):
+            if x.other in has_part and (isinstance(x.of, int) or x.of in has_part):
                 return None
     return first & second
 

@@ -250,6 +250,11 @@ class Program:
         return f"<program {self.name!r}: {len(self.instructions)} instructions, {len(self.buffers)} buffers>"
 
     @property
+    def captured(self) -> set[Any]:
+        """The captured tensors among its sources."""
+        return {source.tensor for source in self.sources if source.position is None}
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of one replay, as `Instruction.flops` counts them."""
         return sum(instruction.flops for instruction in self.instructions)

@@ -166,14 +166,13 @@ class Recorder:
         asked = self.gradients_read & self.before.keys()
         found: set[Condition] = {HasGradient(positions.get(x, x), self.before[x][1]) for x in asked}
 
-        captured = {source.tensor for source in program.sources if source.position is None}
         not_only_read = {program.sources[effect.source].position for effect in program.effects}
         not_only_read |= {x.position for x in leaves(program.result) if isinstance(x, Source)}
         arrays = {x: data for x, (data, _) in self.before.items() if isinstance(data, NDArray)}
         sharing = defaultdict(list)  # the tensors with the same memory, by its address
         for x, data in arrays.items():
             sharing[data._handle.ptr()].append(x)
-        for x in {*self.arguments, *captured, *self.given_data} & arrays.keys():
+        for x in {*self.arguments, *program.captured, *self.given_data} & arrays.keys():
             of, data = positions.get(x, x), arrays[x]
             for other in sharing[data._handle.ptr()]:
                 if of is not other and _overlap(data, arrays[other]):

@@ -51,7 +51,7 @@ class Variant:
         self.program = first.program
         self.replayer: Replayer | None = None
         self.conditions = first.conditions
-        self.captured = _captured(first.program)
+        self.captured = first.program.captured
         self.early = first.program.tape.split()[0]
         read = [(operator.itemgetter(*found), module) for module, found in first.modules.items() if found]
         self.settings = [functools.partial(get, vars(module)) for get, module in read]
@@ -82,7 +82,7 @@ class Variant:
 
         CompileError if a second one should be like the first, and is not.
         """
-        captured = self.captured | _captured(other.program)
+        captured = self.captured | other.program.captured
         still = in_common(self.conditions, other.conditions, captured)
         if still is None or (self.replayer is not None and len(still) == len(self.conditions)):
             return False
@@ -97,7 +97,3 @@ class Variant:
             self.captured = captured
         self.conditions = still
         return True
-
-
-def _captured(program: Program) -> set[Tensor]:
-    return {source.tensor for source in program.sources if source.position is None}
