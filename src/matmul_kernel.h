@@ -41,9 +41,10 @@ struct Tile {
 };
 
 // Element (r, p) of A is a[p * a_stride + r] where `rows_adjacent`, else a[r * a_stride + p].
-template <typename T, int rows, int vectors, bool rows_adjacent>
+template <typename T, int rows, int width, bool rows_adjacent>
 void micro_kernel(const Tile<T>& tile) {
-  using V = Vector<T>;
+  constexpr int lanes = std::min(width, kLanes<T>), vectors = width / lanes;
+  using V = Vector<T, lanes>;
   typename V::type sum[rows][vectors];
   const int64_t a_stride = tile.a_stride, b_stride = tile.b_stride, c_stride = tile.c_stride;
   T* const c = tile.c;
@@ -52,7 +53,7 @@ void micro_kernel(const Tile<T>& tile) {
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) {
-      sum[r][v] = carry ? V::load(c + r * c_stride + v * kLanes<T>) : typename V::type{};
+      sum[r][v] = carry ? V::load(c + r * c_stride + v * lanes) : typename V::type{};
     }
   }
   const T* a = tile.a;
@@ -61,7 +62,7 @@ void micro_kernel(const Tile<T>& tile) {
   for (int64_t p = 0; p < tile.k; ++p) {
     typename V::type row[vectors];
 #pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v) row[v] = V::load(b + v * kLanes<T>);
+    for (int v = 0; v < vectors; ++v) row[v] = V::load(b + v * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
       const T element = rows_adjacent ? a[r] : a[r * a_stride];
@@ -74,7 +75,7 @@ void micro_kernel(const Tile<T>& tile) {
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v) V::store(c + r * c_stride + v * kLanes<T>, sum[r][v]);
+    for (int v = 0; v < vectors; ++v) V::store(c + r * c_stride + v * lanes, sum[r][v]);
   }
 }
 
@@ -82,21 +83,24 @@ template <typename T>
 using MicroKernel = void (*)(const Tile<T>&);
 
 // kernels[r - 1] is the microkernel for r rows.
-template <typename T, int vectors, bool rows_adjacent, std::size_t... r>
+template <typename T, int width, bool rows_adjacent, std::size_t... r>
 MicroKernel<T> micro_kernel_of(int64_t rows, std::index_sequence<r...>) {
   static constexpr MicroKernel<T> kernels[] = {
-      micro_kernel<T, static_cast<int>(r) + 1, vectors, rows_adjacent>...};
+      micro_kernel<T, static_cast<int>(r) + 1, width, rows_adjacent>...};
   return kernels[rows - 1];
 }
 
-// The microkernel for a tile: 1 or 2 vectors in each of up to kTileRows rows, or 4 or 8 in one.
+// The microkernel for a tile: of 1 or 2 vectors, or few lanes, in each of up to kTileRows rows, or
+// of 4 or 8 vectors in one.
 template <typename T, bool rows_adjacent>
-MicroKernel<T> micro_kernel_of(int64_t rows, int64_t vectors) {
+MicroKernel<T> micro_kernel_of(int64_t rows, int64_t width) {
   using Rows = std::make_index_sequence<kTileRows>;
-  if (vectors == 1) return micro_kernel_of<T, 1, rows_adjacent>(rows, Rows{});
-  if (vectors == 2) return micro_kernel_of<T, 2, rows_adjacent>(rows, Rows{});
-  if (vectors == 4) return micro_kernel<T, 1, 4, rows_adjacent>;
-  return micro_kernel<T, 1, kWideVectors, rows_adjacent>;
+  constexpr int lanes = kLanes<T>;
+  if (width == kFewLanes<T>) return micro_kernel_of<T, kFewLanes<T>, rows_adjacent>(rows, Rows{});
+  if (width == lanes) return micro_kernel_of<T, lanes, rows_adjacent>(rows, Rows{});
+  if (width == 2 * lanes) return micro_kernel_of<T, 2 * lanes, rows_adjacent>(rows, Rows{});
+  if (width == 4 * lanes) return micro_kernel<T, 1, 4 * lanes, rows_adjacent>;
+  return micro_kernel<T, 1, kWideVectors * lanes, rows_adjacent>;
 }
 
 // C's rows are shared out evenly: a last tile of one or two rows would keep few adders busy.

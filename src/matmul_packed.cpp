@@ -77,10 +77,11 @@ void multiply_blocks(int64_t depth, const T* a, int64_t a_rows, int64_t a_stride
     tile.a = a + i * a_rows;
     for (int64_t j = 0; j < c.cols; j += kStrip<T>) {
       const int64_t cols = std::min(kStrip<T>, c.cols - j);
-      const int64_t vectors = (cols + kLanes<T> - 1) / kLanes<T>;
+      int64_t width = kStrip<T>;
+      while (width > kFewLanes<T> && width / 2 >= cols) width /= 2;
       tile.b = b + j * depth;
-      update_tile(micro_kernel_of<T, rows_adjacent>(rows, vectors), tile, c.block(i, j, rows, cols),
-                  vectors * kLanes<T>);
+      update_tile(micro_kernel_of<T, rows_adjacent>(rows, width), tile, c.block(i, j, rows, cols),
+                  width);
     }
   }
 }

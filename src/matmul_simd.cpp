@@ -12,12 +12,14 @@ namespace {
 // Steps of k for which a strip of B that cannot be read in place is copied at a time.
 constexpr int64_t kDepth = 192;
 
-// The vectors in a row of the tiles that begin at a column with `left` columns to go.
+// The width of a strip where `left` of so many columns are to be done: the widest that wastes less
+// than the narrowest has, and lies within C unless it is one vector.
 template <typename T>
-int64_t vectors_for(int64_t rows, int64_t left) {
-  int64_t vectors = rows == 1 ? kWideVectors : kTileVectors;
-  while (vectors > 1 && vectors * kLanes<T> > left) vectors /= 2;
-  return vectors;
+int64_t width_of_strip(int64_t rows, int64_t left, int64_t cols) {
+  constexpr int64_t lanes = kLanes<T>, least = kFewLanes<T>;
+  int64_t width = (rows == 1 ? kWideVectors : kTileVectors) * lanes;
+  while (width > least && (width - left >= least || width > std::max(cols, lanes))) width /= 2;
+  return width;
 }
 
 // One strip of c, as wide as a tile: all tiles from top to bottom, for b's rows from p on.
@@ -28,8 +30,8 @@ void multiply_strip(const Matrix<const T>& a, Tile<T> tile, const Matrix<T>& c, 
   for (int64_t t = 0; t < tiles.count; ++t) {
     const int64_t i = tiles.begin(t), rows = tiles.begin(t + 1) - i;
     tile.a = a.at(i, 0);
-    update_tile(micro_kernel_of<T, rows_adjacent>(rows, width / kLanes<T>), tile,
-                c.block(i, 0, rows, c.cols), width);
+    update_tile(micro_kernel_of<T, rows_adjacent>(rows, width), tile, c.block(i, 0, rows, c.cols),
+                width);
   }
 }
 
@@ -39,9 +41,13 @@ template <typename T>
 void multiply_simd(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c) {
   if (a.row_stride != 1 && a.col_stride != 1) return multiply_packed(a, b, c);
   alignas(kVectorBytes) T copy[kDepth * kTileVectors * kLanes<T>];
-  for (int64_t j = 0; j < c.cols;) {
-    const int64_t vectors = vectors_for<T>(b.col_stride == 1 ? c.rows : 2, c.cols - j);
-    const int64_t width = vectors * kLanes<T>, cols = std::min(width, c.cols - j);
+  for (int64_t end = 0; end < c.cols;) {
+    const int64_t rows = b.col_stride == 1 ? c.rows : 2;
+    const int64_t width = width_of_strip<T>(rows, c.cols - end, c.cols);
+    // A last strip that is wider than what is left begins in columns that are done, and computes
+    // them again, to the same bits: so its vectors are read and written whole.
+    const int64_t cols = std::min(width, c.cols), j = std::min(end, c.cols - cols);
+    end = j + cols;
     const bool in_place = b.col_stride == 1 && cols == width;
     const int64_t depth = in_place ? std::max<int64_t>(a.cols, 1) : kDepth;
     for (int64_t p = 0; p == 0 || p < a.cols; p += depth) {
@@ -59,7 +65,6 @@ void multiply_simd(const Matrix<const T>& a, const Matrix<const T>& b, const Mat
         multiply_strip<T, false>(a_part, tile, c_part, width);
       }
     }
-    j += cols;
   }
 }
 

@@ -25,13 +25,16 @@ constexpr int kVectorBytes = 16;
 constexpr int kRegisters = 16;
 #endif
 
-// Elements in a vector.
+// Elements in a vector; and in the narrowest that is used alone. Many processors take two cycles
+// for what they do with 64 bytes, and one for half of them.
 template <typename T>
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
-
 template <typename T>
+constexpr int kFewLanes = kVectorBytes == 64 ? kLanes<T> / 2 : kLanes<T>;
+
+template <typename T, int lanes = kLanes<T>>
 struct Vector {
-  typedef T type __attribute__((vector_size(kVectorBytes)));
+  typedef T type __attribute__((vector_size(lanes * sizeof(T))));
 
   static type load(const T* from) {
     type v;

@@ -207,6 +207,18 @@ def test_the_simd_and_the_packed_rung_and_the_choice_between_them_agree_bit_for_
     assert by["matmul_simd"].tobytes() == by["matmul_packed"].tobytes() == by["matmul"].tobytes()
 
 
+@pytest.mark.parametrize("orders", list(itertools.product(["rows", "columns"], repeat=2)), ids="-".join)
+@pytest.mark.parametrize("rows", [1, 2, 13])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_last_strip_may_begin_in_columns_that_are_done(cpu, orders, rows, dtype):
+    k = 200  # more than what is copied of B at a time
+    for cols in [*range(1, 73), 100, 120, 127, 129, 150]:
+        a, b = matrix((rows, k), dtype, orders[0]), matrix((k, cols), dtype, orders[1], seed=1)
+        out = matrix((rows, cols), dtype, seed=2)
+        by_simd, by_packed = (Call(name, (a, b, out)).run(cpu) for name in ("matmul_simd", "matmul_packed"))
+        assert by_simd.tobytes() == by_packed.tobytes(), f"{cols} columns"
+
+
 # Stacks of matrices ---------------------------------------------------------------------------------------------------
 
 
