@@ -138,16 +138,19 @@ class Op:
                 )
             if listeners:
                 announce("all_shares", node, gradients)
-            for position, (x, grad) in enumerate(zip(node.inputs, gradients)):
-                if grad is not None and not isinstance(grad, Value):
+            for position, grad in enumerate(gradients):
+                if grad is None:
+                    continue
+                if not isinstance(grad, Value):
                     raise TypeError(
                         f"{type(self).__name__}.gradient: the gradient of input {position} must be a Tensor, not a "
                         f"{type(grad).__name__}: it is made of Tensors, so that it can be differentiated again"
                     )
-                if grad is not None and grad.form().shape != x.form().shape:
+                if grad.form().shape != node.inputs[position].form().shape:
                     raise ValueError(
-                        f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, "
-                        f"but the input has shape {x.shape}; a gradient has the shape of what it is the gradient of"
+                        f"{type(self).__name__}.gradient: the gradient of input {position} has shape {grad.shape}, but "
+                        f"the input has shape {node.inputs[position].shape}; a gradient has the shape of what it is "
+                        "the gradient of"
                     )
         except Exception as error:
             add_place(error, node)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .backend_selection import stamps
@@ -28,6 +29,9 @@ FREED_MESSAGE = (
     "backward: the graph behind this tensor was freed by an earlier backward(create_graph=False); "
     "run the forward pass again, or keep the graph with create_graph=True"
 )
+
+
+_DATA = attrgetter("cached_data")
 
 
 class Stale:
@@ -71,7 +75,7 @@ def gradients_of_inputs(node: Any, adjoint: Any) -> tuple[Any, ...]:
     """
     if node.inputs is FREED:
         raise RuntimeError(FREED_MESSAGE)
-    if stamps([x.cached_data for x in (*node.inputs, node)]) == node.stamps:
+    if stamps([*map(_DATA, node.inputs), node.cached_data]) == node.stamps:
         return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
     with _stale(_changed(node)):
         return node.op.gradient_as_tuple(adjoint, node)  # type: ignore[no-any-return]
