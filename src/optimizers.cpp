@@ -43,6 +43,7 @@ class MovingAverage {
 // From one element of each input, in the order in which the kernel takes them, one of each output.
 template <typename T>
 struct PlainSgd {
+  static constexpr int64_t kGrain = kCheapGrain;
   T lr;
   Decay<T> decay;
   std::array<T, 1> operator()(T w, T g) const { return {w - lr * decay(g, w)}; }
@@ -50,6 +51,7 @@ struct PlainSgd {
 
 template <typename T>
 struct Sgd {
+  static constexpr int64_t kGrain = kCheapGrain;
   T lr;
   Decay<T> decay;
   MovingAverage<T> direction;
@@ -61,6 +63,7 @@ struct Sgd {
 
 template <typename T>
 struct Adam {
+  static constexpr int64_t kGrain = kDearGrain;  // a square root and a division
   T rate;
   T eps;
   Decay<T> decay;
@@ -107,7 +110,7 @@ void update(F f, const std::array<const View*, sizeof...(o)>& outs,
             std::index_sequence<i...>) {
   constexpr int kOuts = sizeof...(o);
   constexpr int N = kOuts + sizeof...(i);
-  const TiledLoop<N> loop = plan(kCheapGrain, *outs[o]..., *inputs[i]...);
+  const TiledLoop<N> loop = plan(F::kGrain, *outs[o]..., *inputs[i]...);
   parallel_tiles(loop, [&](const Tile<N>& tile) {
     const Reader<T> readers[] = {Reader<T>(loop, kOuts + i, tile, *inputs[i])...};
     Writer<T> writers[] = {Writer<T>(loop, tile, *outs[o], o)...};
