@@ -73,10 +73,12 @@ void reduce_rows(F f, int64_t rows, const T* x, int64_t stride, int64_t columns,
 }
 
 // lanes[j] <- f of itself and the elements j, j + kLanes, j + 2 kLanes, ... of a short run. There
-// is no call in it but for what is left over.
+// is no call in it but for what is left over. Its loops are not unrolled: that comes before they
+// are vectorised, and then maxima are not.
 template <typename F, typename T, typename A>
 NEEDLE_INLINE void add_short_run(F f, int64_t n, const T* x, A* lanes) {
   const auto add = [&](auto rows) {
+#pragma GCC unroll 1
     NEEDLE_INDEPENDENT
     for (int64_t j = 0; j < kLanes; ++j) {
       lanes[j] = f(lanes[j], combined<rows(), A>(f, x + j, kLanes));
