@@ -137,7 +137,7 @@ class NDArray(OnHost):
         shape, strides = tuple(shape), tuple(strides)
         start = self.offset if offset is None else offset
         array = NDArray.__new__(NDArray)
-        view = self.device.View(self._handle, shape, strides, start)
+        view = self.device.View(self._view.handle, shape, strides, start)
         array._set(shape, strides, start, self.dtype, self.device, view)
         return array
 
