@@ -243,7 +243,8 @@ class Value:
         if node.requires_grad:
             node.op = op
             node.inputs = inputs
-            node.stamps = stamps([*arrays, node.cached_data])
+            arrays.append(node.cached_data)
+            node.stamps = stamps(arrays)
         if listeners:
             announce("computed_and_made", node, op, inputs, perf_counter() - began if began else 0.0)
         return node

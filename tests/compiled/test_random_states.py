@@ -164,11 +164,15 @@ class World:
 
 @st.composite
 def uses(draw: st.DrawFn) -> tuple[dict[str, Any], list[tuple[list[str], str]]]:
-    """A function, and for each call what it is given, and what the user does afterwards: nothing unusual in the end."""
+    """A function, and for each call what it is given, and what the user does afterwards: nothing unusual in the end.
+
+    Four such calls make it ready: the first may find the state as the others left it, and where the function gives the
+    state the data of an argument, the argument of one call has the state's memory at the next: no two in a row are alike.
+    """
     plan = draw(functions())
     given = st.lists(st.sampled_from(GIVEN), min_size=plan["arguments"], max_size=plan["arguments"])
     calls = draw(st.lists(st.tuples(given, st.sampled_from(BETWEEN)), min_size=6, max_size=6))
-    return plan, calls + 3 * [(["fresh"] * plan["arguments"], "nothing")]
+    return plan, calls + 4 * [(["fresh"] * plan["arguments"], "nothing")]
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -84,7 +84,7 @@ class AddScalar(Elementwise, TensorOp):
 
 def add_scalar(a: Tensor, scalar: float) -> Tensor:
     """a + scalar, elementwise."""
-    return AddScalar(scalar)(a)
+    return Tensor.make_from_op(AddScalar(scalar), (a,))
 
 
 class EWiseMul(Multilinear, ElementwiseOp):
@@ -122,7 +122,7 @@ class MulScalar(Linear, Elementwise, TensorOp):
 
 def mul_scalar(a: Tensor, scalar: float) -> Tensor:
     """a * scalar, elementwise."""
-    return MulScalar(scalar)(a)
+    return Tensor.make_from_op(MulScalar(scalar), (a,))
 
 
 class EWisePow(ElementwiseOp):
