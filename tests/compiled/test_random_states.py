@@ -167,7 +167,7 @@ def uses(draw: st.DrawFn) -> tuple[dict[str, Any], list[tuple[list[str], str]]]:
     """A function, and for each call what it is given, and what the user does afterwards: nothing unusual in the end.
 
     Four such calls make it ready: the first may find the state as the others left it, and where the function gives the
-    state the data of an argument, the argument of one call has the state's memory at the next: no two in a row are alike.
+    state the data of an argument, this has the state's memory at the next call, so that no two in a row are alike.
     """
     plan = draw(functions())
     given = st.lists(st.sampled_from(GIVEN), min_size=plan["arguments"], max_size=plan["arguments"])
