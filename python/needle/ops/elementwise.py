@@ -183,7 +183,7 @@ class PowerScalar(Elementwise, TensorOp):
 
 def power_scalar(a: Tensor, scalar: float) -> Tensor:
     """a ** scalar, elementwise."""
-    return PowerScalar(scalar)(a)
+    return Tensor.make_from_op(PowerScalar(scalar), (a,))
 
 
 class EWiseDiv(ElementwiseOp):
@@ -226,7 +226,7 @@ class DivScalar(Linear, Elementwise, TensorOp):
 
 def divide_scalar(a: Tensor, scalar: float) -> Tensor:
     """a / scalar, elementwise."""
-    return DivScalar(scalar)(a)
+    return Tensor.make_from_op(DivScalar(scalar), (a,))
 
 
 class Negate(Linear, Elementwise, TensorOp):
@@ -243,7 +243,7 @@ class Negate(Linear, Elementwise, TensorOp):
 
 def negate(a: Tensor) -> Tensor:
     """-a, elementwise."""
-    return Negate()(a)
+    return Tensor.make_from_op(Negate(), (a,))
 
 
 class _Extreme(ElementwiseOp):
