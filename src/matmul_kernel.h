@@ -96,9 +96,9 @@ template <typename T, bool rows_adjacent>
 MicroKernel<T> micro_kernel_of(int64_t rows, int64_t width) {
   using Rows = std::make_index_sequence<kTileRows>;
   constexpr int lanes = kLanes<T>;
-  if (width == kFewLanes<T>) return micro_kernel_of<T, kFewLanes<T>, rows_adjacent>(rows, Rows{});
-  if (width == lanes) return micro_kernel_of<T, lanes, rows_adjacent>(rows, Rows{});
   if (width == 2 * lanes) return micro_kernel_of<T, 2 * lanes, rows_adjacent>(rows, Rows{});
+  if (width == lanes) return micro_kernel_of<T, lanes, rows_adjacent>(rows, Rows{});
+  if (width == kFewLanes<T>) return micro_kernel_of<T, kFewLanes<T>, rows_adjacent>(rows, Rows{});
   if (width == 4 * lanes) return micro_kernel<T, 1, 4 * lanes, rows_adjacent>;
   return micro_kernel<T, 1, kWideVectors * lanes, rows_adjacent>;
 }
